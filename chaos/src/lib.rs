@@ -1,0 +1,1 @@
+//! Taps and faults.

@@ -1,0 +1,3 @@
+//! The tap's command line.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The history of a run.
+
+pub mod event;

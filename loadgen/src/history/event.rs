@@ -1,0 +1,529 @@
+//! What a history is made of: one [`Line`] per fact, in the order in which the harness learned it.
+//!
+//! The format is documented in `docs/history.md`; [`FORMAT`] rises with every change that an older reader would misunderstand.
+//!
+//! Two kinds of facts stand in one stream. Until the system is drained, lines say what was *done to it and seen of it*, in time order
+//! on the harness's one monotonic clock. After the drain, [`Event::Final`] lines say what it *ended as*: the ledger, receipts,
+//! dead letters, mails and stock, read directly (never through a tap). Verification reads this stream and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the history format, written in [`Header::format`].
+pub const FORMAT: u32 = 1;
+
+/// Microseconds since the run's start, on the harness's monotonic clock.
+pub type Micros = u64;
+
+/// One line of the history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// When the harness wrote this down, µs since the run's start.
+    pub at: Micros,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// First line of every history.
+    Header(Header),
+    /// A phase of the run begins or ends.
+    Phase(PhaseMark),
+    /// A stage of the scenario's arrival curve begins (its name is the scenario's own).
+    Stage {
+        /// Name of the stage, as in the scenario file.
+        name: String,
+    },
+    /// Written *before* anything is sent.
+    Invoke(Invoke),
+    /// Written after the whole answer was read and parsed, or given up on.
+    Complete(Complete),
+    /// A message was seen on a topic, through an observer queue of the harness.
+    Published(Published),
+    /// What the pipeline looked like at one moment, read directly.
+    Sample(Sample),
+    /// A production was seen to be applied; it certainly was by [`Line::at`].
+    RestockSeen {
+        /// The production whose goods arrived.
+        production: String,
+        /// Product that rose.
+        product: String,
+        /// Pieces applied.
+        quantity: u64,
+    },
+    /// A process of the system under test started, became ready or ended.
+    Role(RoleMark),
+    /// A fault was requested, took effect, fired, or healed.
+    Fault(FaultMark),
+    /// How far the generator itself ran behind its schedule in the last second.
+    Lateness(Lateness),
+    /// A row of the final state, read after quiescence.
+    Final(Final),
+    /// Last line of a history that was closed in order; a history without it was cut off.
+    Ended {
+        /// True when the run was interrupted (Ctrl-C, abort condition) and then closed in order.
+        interrupted: bool,
+    },
+}
+
+/// What a history is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`] at the time of writing.
+    pub format: u32,
+    /// Unique id of the run.
+    pub run: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Seed from which the plan was derived.
+    pub seed: u64,
+    /// Wall-clock time of the run's start, ms since the Unix epoch: for people; nothing is computed from it.
+    pub started_unix_ms: u64,
+    /// Stock of each product when the load began, read from the system itself: product, pieces.
+    pub initial_stock: Vec<(String, i64)>,
+}
+
+/// Phases of a run, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Everything derived from scenario and seed.
+    Plan,
+    /// Processes, provisioning, seeding.
+    Boot,
+    /// Buyers arrive.
+    Load,
+    /// Nobody arrives; the pipeline works off what it took.
+    Drain,
+    /// The final state is read and the properties are judged.
+    Verify,
+}
+
+/// Begin or end of a [`Phase`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseMark {
+    /// Which phase.
+    pub phase: Phase,
+    /// True at its begin, false at its end.
+    pub begin: bool,
+    /// How it ended, when that is worth a word ("drained in 2.1 s", "gave up after 60 s: stock_queue holds 3").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// At the end of [`Phase::Drain`]: whether quiescence was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<bool>,
+}
+
+/// What a buyer wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpKind {
+    /// Look at the product.
+    Browse,
+    /// Buy.
+    Purchase,
+    /// Send something malformed, huge, negative or injected; it must change nothing.
+    Hostile,
+}
+
+/// Why a buyer sends this attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Behaviour {
+    /// The first attempt of an order.
+    First,
+    /// The same order again, at once, without waiting for the answer.
+    DoubleClick,
+    /// The same order again (same key), because the answer did not come.
+    Retry,
+    /// A new order (new key) by a buyer who was refused and came back.
+    ComeBack,
+}
+
+/// An attempt is about to be sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Invoke {
+    /// Unique number of the attempt; its [`Complete`] carries the same.
+    pub op: u64,
+    /// What is attempted.
+    pub kind: OpKind,
+    /// Who.
+    pub buyer: u64,
+    /// Idempotency key: all attempts under one key are one order. None for browsing and for hostile requests without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Product asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// Pieces asked for; None where a hostile request has no meaningful number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+    /// Why.
+    pub behaviour: Behaviour,
+    /// When the plan wanted it sent, µs since the run's start. Latency counts from here.
+    pub intended: Micros,
+    /// What a hostile request tries, in a word ("negative_count", "sql_in_requester").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trick: Option<String>,
+}
+
+/// What became of an attempt, for the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The complete answer says that it took effect (for a purchase: sold; for browsing: here is the product).
+    Ok,
+    /// The complete answer says that nothing was sold, or nothing was ever sent.
+    Fail,
+    /// Anything else: it may or may not have taken effect.
+    Info,
+}
+
+/// What the answer was, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The purchase is complete.
+    Sold,
+    /// Refused for lack of stock, production requested.
+    SoldOut,
+    /// The product page came.
+    Browsed,
+    /// The request was refused as bad (4xx).
+    Rejected,
+    /// The same key is still in flight (409).
+    InFlight,
+    /// Refused before any side effect (marked 503 or 429).
+    Shed,
+    /// 5xx that does not say whether anything was done.
+    ServerError,
+    /// The buyer's patience ended.
+    TimedOut,
+    /// The connection ended before the answer did.
+    Cut,
+    /// No connection could be made: nothing was sent.
+    Unreachable,
+    /// A complete answer that could not be understood.
+    Garbled,
+}
+
+/// An attempt is over, as far as the buyer is concerned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Complete {
+    /// The attempt's number.
+    pub op: u64,
+    /// Verdict on the attempt.
+    pub outcome: Outcome,
+    /// What the answer was.
+    pub answer: Answer,
+    /// HTTP status, when one came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// When its first byte was really sent, µs since the run's start (service time counts from here).
+    pub sent: Micros,
+    /// Order id from the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// Production that the answer promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<String>,
+    /// Pieces that the answer says were sold or refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+    /// Stock left, as the answer says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<i64>,
+    /// Detail for people: error text, first bytes of a garbled body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Ids by which a message is known, whatever its SQS MessageId.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BusinessIds {
+    /// The message's own business id: re-publications share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Order it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// Production it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<String>,
+    /// Sold-out episode it concerns ("CP-502101#3").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub episode: Option<String>,
+}
+
+/// A message seen on a topic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// Name of the topic.
+    pub topic: String,
+    /// Its business ids.
+    #[serde(flatten)]
+    pub ids: BusinessIds,
+    /// Product it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// Pieces it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+    /// For sales events: "sold" or "sold_out".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+}
+
+/// The pipeline at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// When reading began, µs since the run's start; [`Line::at`] is when it was complete.
+    pub began: Micros,
+    /// Stock: product, pieces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stock: Vec<(String, i64)>,
+    /// Queues, DLQs among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueueDepth>,
+    /// Outbox rows not yet published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<u64>,
+    /// Productions requested and not yet applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_productions: Option<u64>,
+}
+
+/// Counters of one queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueDepth {
+    /// Name of the queue.
+    pub queue: String,
+    /// True for a dead-letter queue.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dead_letter: bool,
+    /// ApproximateNumberOfMessages.
+    pub visible: u64,
+    /// ApproximateNumberOfMessagesNotVisible.
+    pub in_flight: u64,
+    /// ApproximateNumberOfMessagesDelayed.
+    #[serde(default)]
+    pub delayed: u64,
+}
+
+/// Life of a process of the system under test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoleMark {
+    /// Its role.
+    pub role: String,
+    /// Process id.
+    pub pid: u32,
+    /// What happened.
+    pub state: RoleState,
+    /// True when the harness wanted it (a planned kill, the shutdown at the end).
+    pub planned: bool,
+    /// Exit status or signal, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What happened to a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleState {
+    /// Spawned.
+    Started,
+    /// Answers as ready.
+    Ready,
+    /// Gone.
+    Exited,
+}
+
+/// What happened to a planned fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultMark {
+    /// Name of the rule.
+    pub rule: String,
+    /// What happened.
+    pub state: FaultState,
+    /// Hop it stands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop: Option<String>,
+    /// Whom it struck.
+    #[serde(default)]
+    #[serde(flatten)]
+    pub ids: BusinessIds,
+    /// Detail for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// States of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultState {
+    /// The plan wants it from here on.
+    Requested,
+    /// A canary saw it take effect.
+    Effective,
+    /// It struck one request, message or process.
+    Fired,
+    /// It is gone, and that was proved.
+    Healed,
+}
+
+/// The generator's own delay behind its schedule, µs, over about one second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lateness {
+    /// Attempts whose intended time fell into the second.
+    pub sent: u64,
+    /// Median.
+    pub p50: u64,
+    /// 99th percentile.
+    pub p99: u64,
+    /// Worst.
+    pub max: u64,
+}
+
+/// One row of the final state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "row", rename_all = "snake_case")]
+pub enum Final {
+    /// An order in the ledger.
+    Order {
+        /// Order id.
+        order: String,
+        /// Idempotency key it came under.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// Product.
+        product: String,
+        /// Pieces.
+        quantity: u64,
+        /// True: sold. False: refused for lack of stock.
+        sold: bool,
+        /// Production promised to a refused one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        production: Option<String>,
+    },
+    /// A production order.
+    Production {
+        /// Production id.
+        production: String,
+        /// Product.
+        product: String,
+        /// Pieces asked of the factory.
+        quantity: u64,
+        /// Pieces of refused demand that it must cover.
+        shortage: u64,
+        /// Whether its goods were applied to the stock (or it is still open).
+        applied: bool,
+    },
+    /// Goods applied to the stock, once per row.
+    Restock {
+        /// Production they came from.
+        production: String,
+        /// Product.
+        product: String,
+        /// Pieces applied.
+        quantity: u64,
+    },
+    /// A change of stock by the administration; positive raises it.
+    Adjustment {
+        /// Product.
+        product: String,
+        /// Pieces.
+        delta: i64,
+    },
+    /// A consumer recorded a message as done.
+    Receipt {
+        /// Which consumer ("replenish", "advertising", "operations", "receiving").
+        consumer: String,
+        /// Business id under which it was recorded.
+        id: String,
+    },
+    /// A message in a dead-letter queue.
+    DeadLetter {
+        /// Name of the dead-letter queue.
+        queue: String,
+        /// Its business ids, when it has any.
+        #[serde(flatten)]
+        ids: BusinessIds,
+        /// True when the harness put it there as poison.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        poison: bool,
+        /// First bytes of its body, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+    },
+    /// What was left in a queue.
+    Queue(QueueDepth),
+    /// A mail that was sent.
+    Mail {
+        /// Product named in it.
+        product: String,
+        /// Episode it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        episode: Option<String>,
+        /// Its addressee.
+        to: String,
+        /// Its subject.
+        subject: String,
+    },
+    /// A sold-out episode as the ledger has it: from the first refusal after a restock to the next restock.
+    Episode {
+        /// Episode id ("CP-502101#3").
+        episode: String,
+        /// Product.
+        product: String,
+    },
+    /// A call that reached the factory, from the factory's own log; times are on the factory's one clock.
+    FactoryCall {
+        /// Production it names, when it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        production: Option<String>,
+        /// Product.
+        product: String,
+        /// Pieces.
+        quantity: u64,
+        /// When it was taken, µs since the Unix epoch.
+        received_unix_us: u64,
+        /// When it was answered, µs since the Unix epoch; None when never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answered_unix_us: Option<u64>,
+        /// True when the factory accepted it (and so produced).
+        accepted: bool,
+        /// How often it reported the goods back.
+        callbacks: u32,
+    },
+    /// The factory's limits, as configured.
+    FactoryLimits {
+        /// Calls it takes at once.
+        capacity: u64,
+        /// Production orders per product that may be open at once.
+        open_per_product: u64,
+        /// Pieces produced per piece of shortage (1 for `donut`, 2 for `shop`).
+        pieces_per_shortage: u64,
+    },
+    /// A sale or refusal as the operations team has it.
+    Operation {
+        /// Order id.
+        order: String,
+        /// True: sold. False: refused.
+        sold: bool,
+    },
+    /// Stock at the end.
+    Stock {
+        /// Product.
+        product: String,
+        /// Pieces.
+        stock: i64,
+    },
+    /// A table that the system under test does not expose, so that the properties that need it cannot be judged.
+    NotExposed {
+        /// Which ("ledger", "factory", "mails", …).
+        what: String,
+    },
+}

@@ -1,0 +1,4 @@
+//! The harness.
+
+pub mod history;
+pub mod verify;

@@ -1,0 +1,3 @@
+//! The harness's command line.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! What is proved from a history.
+
+pub mod judgement;
+pub mod property;

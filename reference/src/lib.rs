@@ -1,0 +1,4 @@
+//! The reference order pipeline.
+
+pub mod domain;
+pub mod messaging;

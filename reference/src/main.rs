@@ -1,0 +1,3 @@
+//! The reference pipeline's command line.
+
+fn main() {}

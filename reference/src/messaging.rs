@@ -1,0 +1,3 @@
+//! Everything that is said to SNS, SQS and SES.
+
+pub mod message;
