@@ -1,3 +1,7 @@
-//! The tap's command line.
+//! The command line: parse, run, map to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chaos::cli::run(std::env::args_os())
+}

@@ -1,0 +1,282 @@
+//! Taps: proxies that stand on a hop.
+//!
+//! A tap never listens by itself: it is given a listener, so the caller decides where (and tests use port 0). Where its upstream is
+//! gone, it behaves as the upstream would: the connection is reset, nobody answers in its name.
+
+pub mod aws;
+pub mod http;
+pub mod tcp;
+
+mod listener;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::decision::Point;
+use crate::faults::{Faults, Strike};
+use crate::observe::{Extractor, Fired, Ids, Observer, Unobserved};
+
+/// The hop that a tap stands on: its name, what may happen there, and who listens.
+#[derive(Clone)]
+pub struct Hop {
+    /// Name, as rules select it.
+    pub name: Arc<str>,
+    /// The rules.
+    pub faults: Faults,
+    /// Who listens.
+    pub observer: Arc<dyn Observer>,
+    /// Where business ids are.
+    pub extract: Extractor,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// A limit on everything that a tap waits for or keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time; more wait to be accepted.
+    pub connections: usize,
+    /// Bytes of a body, either way. A longer request is answered 413; a longer answer is given up.
+    pub body: usize,
+    /// Bytes of a request's head.
+    pub head: usize,
+    /// Until a connection to the upstream stands.
+    pub connect: Duration,
+    /// Until a client has sent a head, or a body, in full.
+    pub read: Duration,
+    /// Until the upstream has answered in full; longer than the longest long poll.
+    pub answer: Duration,
+    /// Until a TCP connection on which nothing passes is given up, and a blackhole with it.
+    pub idle: Duration,
+    /// Messages held back at a time; more are sent on at once.
+    pub held_messages: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4_096,
+            body: 8 << 20,
+            head: 64 << 10,
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(30),
+            answer: Duration::from_secs(90),
+            idle: Duration::from_secs(600),
+            held_messages: 10_000,
+        }
+    }
+}
+
+/// Where a tap forwards to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Host and port.
+    authority: String,
+}
+
+/// Text that names no upstream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no upstream; write host:port or http://host:port, without a path")]
+pub struct UpstreamError {
+    text: String,
+}
+
+/// A tap that is up. Dropping it ends it at once; [`Tap::stop`] lets it finish.
+#[derive(Debug)]
+pub struct Tap {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    accepting: JoinHandle<()>,
+}
+
+/// Why a tap could not start or end.
+#[derive(Debug, thiserror::Error)]
+pub enum TapError {
+    /// The listener has no address.
+    #[error("the listener of the tap on {hop} has no address")]
+    Listener {
+        /// Name of the hop.
+        hop: Arc<str>,
+        /// Why.
+        source: io::Error,
+    },
+    /// Connections or held messages were cut off.
+    #[error("the tap on {address} still had {open} connections or messages after {within:?}")]
+    Busy {
+        /// Where it listened.
+        address: SocketAddr,
+        /// How many.
+        open: usize,
+        /// For how long was waited.
+        within: Duration,
+    },
+}
+
+impl Hop {
+    /// A hop without observer and business ids, with the default limits.
+    #[must_use]
+    pub fn new(name: &str, faults: Faults) -> Self {
+        let extract: Extractor = Arc::new(|_| Ids::default());
+        Self { name: name.into(), faults, observer: Arc::new(Unobserved), extract, limits: Limits::default() }
+    }
+
+    /// Reports there.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Finds business ids so.
+    #[must_use]
+    pub fn identified_by(mut self, extract: Extractor) -> Self {
+        self.extract = extract;
+        self
+    }
+
+    /// Other limits.
+    #[must_use]
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Reports every fault of a strike.
+    fn report(&self, point: Point, ids: &Ids, strike: &Strike) {
+        for hit in strike.hits() {
+            self.report_one(point, ids, hit.rule(), hit.fault().name(), None);
+        }
+    }
+
+    fn report_one(&self, point: Point, ids: &Ids, rule: &Arc<str>, fault: &'static str, note: Option<String>) {
+        tracing::debug!(hop = %self.name, rule = %rule, fault, id = ids.deciding(), "a fault struck");
+        self.observer.fired(Fired {
+            rule: Arc::clone(rule),
+            fault,
+            hop: Arc::clone(&self.name),
+            point,
+            ids: ids.clone(),
+            at: Instant::now(),
+            note,
+        });
+    }
+}
+
+impl fmt::Debug for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hop").field("name", &self.name).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// Numbers what passes a hop.
+#[derive(Debug, Default)]
+struct Sequence(AtomicU64);
+
+impl Sequence {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Upstream {
+    /// Reads "host:port" or "http://host:port".
+    ///
+    /// # Errors
+    /// [`UpstreamError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, UpstreamError> {
+        let failed = || UpstreamError { text: text.to_owned() };
+        let rest = match text.split_once("://") {
+            Some(("http" | "tcp" | "mysql", rest)) => rest,
+            Some(_) => return Err(failed()),
+            None => text,
+        };
+        let authority: ::http::uri::Authority = rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|_| failed())?;
+        match (authority.port_u16(), authority.as_str().contains('@')) {
+            (Some(1..), false) => Ok(Self { authority: authority.to_string() }),
+            // Port 80 is HTTP's own.
+            (None, false) if text.starts_with("http://") => Ok(Self { authority: format!("{authority}:80") }),
+            _ => Err(failed()),
+        }
+    }
+
+    /// "host:port".
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The host alone.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host)
+    }
+}
+
+impl From<SocketAddr> for Upstream {
+    fn from(address: SocketAddr) -> Self {
+        Self { authority: address.to_string() }
+    }
+}
+
+impl Tap {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts no more, and lets every connection finish the request it is at; cuts off what is left after `within`.
+    /// Heal the hop's faults first, so that nothing is held.
+    ///
+    /// # Errors
+    /// [`TapError::Busy`] when something was cut off.
+    pub async fn stop(mut self, within: Duration) -> Result<(), TapError> {
+        self.shutdown.cancel();
+        let (address, tasks) = (self.address, self.tasks.clone());
+        // Ok or not: a task that accepts connections ends when it is told to.
+        let _ = (&mut self.accepting).await;
+        tasks.close();
+        match tokio::time::timeout(within, tasks.wait()).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(TapError::Busy { address, open: tasks.len(), within }),
+        }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        self.accepting.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_is_a_host_and_a_port() {
+        for (text, authority) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("http://localhost:9324/", "localhost:9324"),
+            ("http://shop", "shop:80"),
+            ("[::1]:3306", "[::1]:3306"),
+        ] {
+            assert_eq!(Upstream::parse(text).unwrap().authority(), authority);
+        }
+        for text in ["", "localhost", "https://localhost:1", "http://a:1/path", "http://user@a:1", "a:0", "a:99999"] {
+            assert!(Upstream::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(Upstream::parse("[::1]:3306").unwrap().host(), "[::1]");
+    }
+}

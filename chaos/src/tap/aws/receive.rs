@@ -1,0 +1,109 @@
+//! Messages on their way out: delivered again, withheld, reversed, or lost with their answer.
+
+use std::sync::PoisonError;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::call::{envelope_attributes, sqs_attributes};
+use super::{Core, Errand, Known};
+use crate::decision::{Fault, Point, ReceiveFault};
+use crate::faults::{Hit, Strike};
+use crate::observe::Ids;
+use crate::tap::http::{Answer, Passed, Reply, Unreachable};
+
+/// Messages waiting to be repeated on one queue; more are not repeated.
+const MOST_REPEATS: usize = 1_000;
+
+/// A message that the next receive delivers once more, unless its rule is healed before.
+pub(super) struct Repeat {
+    message: Value,
+    ids: Ids,
+    hit: Hit,
+}
+
+pub(super) async fn receive(core: &Core, errand: &Errand<'_>, passed: &mut Passed<'_>) -> Result<Reply, Unreachable> {
+    let queue = errand.call.resource.as_deref().unwrap_or_default();
+    let repeated = repeats(core, queue, errand.call.most_messages());
+    if !repeated.is_empty() {
+        passed.exchange.rules.extend(repeated.iter().map(|repeat| repeat.hit.rule().clone()));
+        passed.exchange.ids = repeated.iter().map(|repeat| repeat.ids.clone()).collect();
+        let messages: Vec<Value> = repeated.into_iter().map(|repeat| repeat.message).collect();
+        let answer = Answer::made_up(StatusCode::OK, "application/x-amz-json-1.0", json!({ "Messages": messages }).to_string());
+        return Ok(Reply::Answer(answer));
+    }
+    match core.pass(errand, errand.body, passed).await? {
+        Reply::Answer(answer) if answer.status.is_success() => Ok(struck(core, errand, passed, queue, answer)),
+        reply => Ok(reply),
+    }
+}
+
+fn struck(core: &Core, errand: &Errand<'_>, passed: &mut Passed<'_>, queue: &str, mut answer: Answer) -> Reply {
+    let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) else { return Reply::Answer(answer) };
+    let Some(messages) = value["Messages"].as_array().filter(|messages| !messages.is_empty()).cloned() else {
+        return Reply::Answer(answer);
+    };
+    let (mut kept, mut lost, mut reversed) = (Vec::with_capacity(messages.len()), false, false);
+    let count = messages.len();
+    for (index, message) in messages.into_iter().enumerate() {
+        let known = remember(core, errand, &message);
+        passed.exchange.ids.push(known.ids.clone());
+        let strike = core.decide(errand, Point::Receive, index, &known, passed);
+        let by = |fault: ReceiveFault| hit(strike.as_ref(), fault);
+        lost |= by(ReceiveFault::LoseAnswer).is_some();
+        reversed |= by(ReceiveFault::Reverse).is_some();
+        if let Some(hit) = by(ReceiveFault::Repeat) {
+            repeat(core, queue, Repeat { message: message.clone(), ids: known.ids, hit: hit.clone() });
+        }
+        if by(ReceiveFault::Withhold).is_none() {
+            kept.push(message);
+        }
+    }
+    if lost {
+        return Reply::reset();
+    }
+    if reversed {
+        kept.reverse();
+    }
+    if reversed || kept.len() < count {
+        value["Messages"] = Value::Array(kept);
+        answer.set_body(value.to_string().into());
+    }
+    Reply::Answer(answer)
+}
+
+fn hit(strike: Option<&Strike>, fault: ReceiveFault) -> Option<&Hit> {
+    strike?.hits().iter().find(|hit| *hit.fault() == Fault::Receive(fault))
+}
+
+/// Finds the ids of a message, and remembers them for its receipt handle.
+fn remember(core: &Core, errand: &Errand<'_>, message: &Value) -> Known {
+    let body = message["Body"].as_str().unwrap_or_default();
+    let mut attributes = sqs_attributes(&message["MessageAttributes"]);
+    attributes.extend(envelope_attributes(body));
+    let known = Known { ids: core.identify(errand, body.as_bytes(), &attributes), attributes };
+    if let Some(receipt) = message["ReceiptHandle"].as_str() {
+        core.handles.lock().unwrap_or_else(PoisonError::into_inner).insert(receipt.to_owned(), known.clone());
+    }
+    known
+}
+
+fn repeat(core: &Core, queue: &str, repeat: Repeat) {
+    let mut repeats = core.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+    let waiting = repeats.entry(queue.to_owned()).or_default();
+    if waiting.len() < MOST_REPEATS {
+        waiting.push_back(repeat);
+    }
+}
+
+/// Takes what is to be repeated; what a healed rule has left is forgotten.
+fn repeats(core: &Core, queue: &str, most: usize) -> Vec<Repeat> {
+    let mut repeats = core.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(waiting) = repeats.get_mut(queue) else { return Vec::new() };
+    waiting.retain(|repeat| !repeat.hit.armed.healed.is_cancelled());
+    let taken = waiting.drain(..most.min(waiting.len())).collect();
+    if waiting.is_empty() {
+        repeats.remove(queue);
+    }
+    taken
+}

@@ -1,0 +1,165 @@
+//! A reverse proxy that decides per request, so that connections opened before a rule are struck like any other.
+//!
+//! Bodies are read in full, up to a limit, before anything is decided; the Host header passes unchanged, because queue URLs and
+//! callback addresses are made of it.
+
+mod act;
+mod answer;
+mod connection;
+mod upstream;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::{Hop, Sequence, Tap, TapError, Upstream, listener};
+use crate::decision::Point;
+use crate::faults::{Question, Strike};
+use crate::observe::{Ending, Exchange, Ids, Sighting};
+
+pub(super) use self::act::{after, before, both};
+pub(super) use self::answer::{Answer, Reply};
+pub(super) use self::connection::{Handler, serve};
+pub(super) use self::upstream::{Forward, Unreachable};
+
+/// Starts a tap for any HTTP/1.1 service.
+///
+/// # Errors
+/// [`TapError::Listener`] when the listener has no address.
+pub fn start(listener: TcpListener, upstream: &Upstream, hop: Hop) -> Result<Tap, TapError> {
+    let tasks = TaskTracker::new();
+    let proxy = Arc::new(Proxy { forward: Forward::new(upstream, hop.limits), sequence: Sequence::default(), hop: hop.clone() });
+    listener::start(listener, &hop, tasks, move |stream, shutdown| serve(stream, Arc::clone(&proxy), shutdown))
+}
+
+struct Proxy {
+    hop: Hop,
+    forward: Forward,
+    sequence: Sequence,
+}
+
+impl Handler for Proxy {
+    fn hop(&self) -> &Hop {
+        &self.hop
+    }
+
+    async fn handle(&self, parts: Parts, body: Bytes) -> Reply {
+        let began = Instant::now();
+        let path = parts.uri.path();
+        let sighting = Sighting {
+            hop: &self.hop.name,
+            method: parts.method.as_str(),
+            path,
+            headers: &parts.headers,
+            action: None,
+            body: &body,
+            attributes: &[],
+        };
+        let ids = (self.hop.extract)(&sighting);
+        let strike = self.decide(&parts, &ids);
+        if let Some(strike) = &strike {
+            self.hop.report(Point::Request, &ids, strike);
+        }
+        let mut passed = Passed::new(&self.hop, &parts, began, body.len());
+        passed.exchange.rules = rules(strike.as_ref());
+        passed.exchange.ids = vec![ids];
+        let reply = match before(strike.as_ref(), &self.hop.limits, &body).await {
+            Some(reply) => reply,
+            None => {
+                let answered = both(strike.as_ref(), || self.forward.request(&parts, &body)).await;
+                passed.upstream(&answered);
+                after(strike, answered.unwrap_or_else(|_| Reply::reset())).await
+            }
+        };
+        passed.report(&reply);
+        reply
+    }
+}
+
+impl Proxy {
+    fn decide(&self, parts: &Parts, ids: &Ids) -> Option<Strike> {
+        let question = Question {
+            point: Point::Request,
+            hop: &self.hop.name,
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            action: None,
+            attributes: &[],
+            id: ids.deciding(),
+            sequence: self.sequence.next(),
+        };
+        self.hop.faults.decide(&question).strike()
+    }
+}
+
+/// Names of the rules of a strike.
+pub(super) fn rules(strike: Option<&Strike>) -> Vec<Arc<str>> {
+    strike.map(|strike| strike.hits().iter().map(|hit| Arc::clone(hit.rule())).collect()).unwrap_or_default()
+}
+
+/// A report in the making. Dropping it unreported (the client went away meanwhile) reports it as hung up.
+pub(super) struct Passed<'h> {
+    pub(super) exchange: Exchange,
+    hop: &'h Hop,
+    reported: bool,
+}
+
+impl<'h> Passed<'h> {
+    pub(super) fn new(hop: &'h Hop, parts: &Parts, began: Instant, request_bytes: usize) -> Self {
+        let exchange = Exchange {
+            hop: Arc::clone(&hop.name),
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            action: None,
+            resource: None,
+            ids: Vec::new(),
+            ending: Ending::HungUp,
+            upstream_status: None,
+            request_bytes: request_bytes as u64,
+            answer_bytes: 0,
+            began,
+            took: began.elapsed(),
+            rules: Vec::new(),
+            note: None,
+        };
+        Self { exchange, hop, reported: false }
+    }
+
+    /// What the upstream answered, before any fault of the answer.
+    pub(super) fn upstream(&mut self, answered: &Result<Reply, Unreachable>) {
+        match answered {
+            Ok(Reply::Answer(answer)) => {
+                self.exchange.upstream_status = Some(answer.status.as_u16());
+                self.exchange.answer_bytes = answer.body.len() as u64;
+            }
+            Ok(Reply::HangUp(_)) => (),
+            Err(unreachable) => self.exchange.note = Some(unreachable.to_string()),
+        }
+    }
+
+    pub(super) fn report(mut self, reply: &Reply) {
+        if let Reply::Answer(answer) = reply {
+            self.exchange.ending = Ending::Answered { status: answer.status.as_u16() };
+        }
+        self.send();
+    }
+
+    fn send(&mut self) {
+        self.exchange.took = self.exchange.began.elapsed();
+        self.reported = true;
+        self.hop.observer.exchange(self.exchange.clone());
+    }
+}
+
+impl Drop for Passed<'_> {
+    fn drop(&mut self) {
+        if !self.reported {
+            self.exchange.note.get_or_insert_with(|| "the client went away".to_owned());
+            self.send();
+        }
+    }
+}

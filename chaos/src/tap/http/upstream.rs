@@ -1,0 +1,126 @@
+//! The other side of the tap: a pooled client.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+
+use super::answer::{Answer, Reply};
+use crate::tap::{Limits, Upstream};
+
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Headers about one connection, not about the request.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+pub(crate) struct Forward {
+    client: Client<HttpConnector, Full<Bytes>>,
+    authority: String,
+    limits: Limits,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreachable {
+    #[error("{authority} cannot be asked: {reason}")]
+    Request { authority: String, reason: String },
+    #[error("{authority} did not answer within {within:?}")]
+    Slow { authority: String, within: Duration },
+    #[error("the answer of {authority} broke off or was longer than {limit} bytes: {reason}")]
+    Body { authority: String, limit: usize, reason: String },
+}
+
+impl Forward {
+    pub(crate) fn new(upstream: &Upstream, limits: Limits) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(limits.connect));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector);
+        Self { client, authority: upstream.authority().to_owned(), limits }
+    }
+
+    /// Sends it on; an answer of any status is an answer.
+    pub(crate) async fn request(&self, parts: &Parts, body: &Bytes) -> Result<Reply, Unreachable> {
+        let slow = |_| Unreachable::Slow { authority: self.authority.clone(), within: self.limits.answer };
+        let answered = timeout(self.limits.answer, self.answer(parts, body)).await.map_err(slow).and_then(|answered| answered);
+        answered.inspect_err(|error| tracing::warn!(%error, "no answer for the tap")).map(Reply::Answer)
+    }
+
+    async fn answer(&self, parts: &Parts, body: &Bytes) -> Result<Answer, Unreachable> {
+        let failed = |reason: String| Unreachable::Request { authority: self.authority.clone(), reason };
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let uri: Uri =
+            format!("http://{}{path}", self.authority).parse().map_err(|error: http::uri::InvalidUri| failed(error.to_string()))?;
+        let mut request = Request::builder().method(parts.method.clone()).uri(uri);
+        if let Some(headers) = request.headers_mut() {
+            *headers = end_to_end(&parts.headers);
+            // The body may be another one by now, and its length is set anew.
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        let request = request.body(Full::new(body.clone())).map_err(|error| failed(error.to_string()))?;
+        let response = self.client.request(request).await.map_err(|error| failed(chain(&error)))?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, self.limits.body).collect().await.map_err(|error| Unreachable::Body {
+            authority: self.authority.clone(),
+            limit: self.limits.body,
+            reason: error.to_string(),
+        })?;
+        Ok(Answer::new(head.status, end_to_end(&head.headers), body.to_bytes()))
+    }
+}
+
+fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers.clone();
+    let named = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    for name in named.flat_map(|value| value.split(',')) {
+        kept.remove(name.trim());
+    }
+    for name in &HOP_BY_HOP {
+        kept.remove(name);
+    }
+    kept.remove("keep-alive");
+    kept
+}
+
+/// An error with its causes: the client's own says no more than "client error (Connect)".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_about_the_connection_do_not_pass() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("connection", "close, x-own"), ("x-own", "1"), ("keep-alive", "timeout=5"), ("host", "shop"), ("te", "trailers")]
+        {
+            headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        let kept = end_to_end(&headers);
+        assert_eq!(kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["host"]);
+    }
+}

@@ -1,0 +1,278 @@
+//! A proxy for any TCP protocol. It decides for every piece that a client sends, so that connections opened before a rule (those of
+//! a database pool, say) are struck like any other; and it recognises COMMIT in MySQL's protocol, as the action "COMMIT".
+//!
+//! What the faults mean here: *refuse* resets the connection instead of forwarding the piece · *delay* forwards it later ·
+//! *blackhole* lets nothing of the connection pass any more · *lose-answer* forwards it, waits for the server's answer, and resets ·
+//! *cut-answer* does the same, lets so many bytes pass, and closes in order · *bandwidth* lets both directions pass at that rate.
+//! A piece has no business id: it is known by the number of its connection and its own number in it.
+
+mod mysql;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::mysql::Scanner;
+use super::{Hop, Sequence, Tap, TapError, Upstream, listener};
+use crate::decision::{After, Before, Fault, Pace, Point, Slot};
+use crate::faults::{Question, Strike};
+use crate::observe::{Ending, Exchange, Ids};
+
+/// What is read at once.
+const PIECE: usize = 16 << 10;
+
+/// Action of a piece that holds a COMMIT.
+const COMMIT: &str = "COMMIT";
+
+/// Starts a tap for any TCP protocol.
+///
+/// # Errors
+/// [`TapError::Listener`] when the listener has no address.
+pub fn start(listener: TcpListener, upstream: &Upstream, hop: Hop) -> Result<Tap, TapError> {
+    let proxy =
+        Arc::new(Proxy { upstream: upstream.clone(), hop: hop.clone(), connections: Sequence::default(), pieces: Sequence::default() });
+    listener::start(listener, &hop, TaskTracker::new(), move |stream, shutdown| {
+        let proxy = Arc::clone(&proxy);
+        async move { proxy.serve(stream, shutdown).await }
+    })
+}
+
+struct Proxy {
+    upstream: Upstream,
+    hop: Hop,
+    connections: Sequence,
+    pieces: Sequence,
+}
+
+/// One connection through the tap.
+struct Relay<'p> {
+    proxy: &'p Proxy,
+    client: TcpStream,
+    server: TcpStream,
+    scanner: Scanner,
+    number: u64,
+    pieces: u64,
+    /// What waits for the server's answer.
+    after: Option<Strike>,
+    seen: Exchange,
+}
+
+/// How a connection ends, or that it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    On,
+    Close,
+    Reset,
+}
+
+impl Proxy {
+    async fn serve(&self, client: TcpStream, shutdown: CancellationToken) {
+        let began = Instant::now();
+        let connected = timeout(self.hop.limits.connect, TcpStream::connect(self.upstream.authority())).await;
+        let server = match connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut)).and_then(|connected| connected) {
+            Ok(server) => server,
+            Err(error) => {
+                tracing::warn!(%error, upstream = self.upstream.authority(), "a connection could not be passed on");
+                let _ = client.set_zero_linger();
+                return;
+            }
+        };
+        let _ = server.set_nodelay(true);
+        let seen = self.exchange(began);
+        let number = self.connections.next();
+        let mut relay = Relay { proxy: self, client, server, scanner: Scanner::default(), number, pieces: 0, after: None, seen };
+        let end = tokio::select! {
+            end = relay.run() => end.unwrap_or(Step::Close),
+            () = shutdown.cancelled() => Step::Close,
+        };
+        relay.end(end).await;
+    }
+
+    fn exchange(&self, began: Instant) -> Exchange {
+        Exchange {
+            hop: Arc::clone(&self.hop.name),
+            method: String::new(),
+            path: String::new(),
+            action: None,
+            resource: None,
+            ids: Vec::new(),
+            ending: Ending::HungUp,
+            upstream_status: None,
+            request_bytes: 0,
+            answer_bytes: 0,
+            began,
+            took: Duration::ZERO,
+            rules: Vec::new(),
+            note: None,
+        }
+    }
+}
+
+impl Relay<'_> {
+    async fn run(&mut self) -> io::Result<Step> {
+        let (mut up, mut down) = (vec![0; PIECE], vec![0; PIECE]);
+        let (mut up_open, mut down_open) = (true, true);
+        while up_open || down_open {
+            let idle = self.proxy.hop.limits.idle;
+            let step = tokio::select! {
+                read = self.client.read(&mut up), if up_open => match read? {
+                    0 => {
+                        up_open = false;
+                        self.server.shutdown().await?;
+                        Step::On
+                    }
+                    length => self.upward(&up[..length]).await?,
+                },
+                read = self.server.read(&mut down), if down_open => match read? {
+                    0 => {
+                        down_open = false;
+                        self.client.shutdown().await?;
+                        Step::On
+                    }
+                    length => self.downward(&down[..length]).await?,
+                },
+                // What waited for an answer, or slowed one down, is not held any longer than its rule.
+                () = healed(self.after.as_ref()) => {
+                    self.after = None;
+                    Step::On
+                }
+                () = tokio::time::sleep(idle) => Step::Close,
+            };
+            if step != Step::On {
+                return Ok(step);
+            }
+        }
+        Ok(Step::Close)
+    }
+
+    /// A piece from the client.
+    async fn upward(&mut self, piece: &[u8]) -> io::Result<Step> {
+        self.seen.request_bytes += piece.len() as u64;
+        let commit = self.scanner.scan(piece);
+        let Some(strike) = self.decide(commit.is_some()) else {
+            return self.forward(piece, None).await;
+        };
+        strike.wait().await;
+        if let Some(Fault::Before(fault)) = strike.in_slot(Slot::Before).map(|hit| hit.fault()) {
+            if let Before::Blackhole = fault {
+                return self.blackhole(&strike).await;
+            }
+            // What stands before the COMMIT is none of the fault's business.
+            let before = commit.unwrap_or(0);
+            self.server.write_all(&piece[..before]).await?;
+            return Ok(Step::Reset);
+        }
+        let step = self.forward(piece, Some(&strike)).await?;
+        if strike.in_slot(Slot::After).is_some() || strike.in_slot(Slot::Pace).is_some() {
+            self.after = Some(strike);
+        }
+        Ok(step)
+    }
+
+    /// A piece from the server.
+    async fn downward(&mut self, piece: &[u8]) -> io::Result<Step> {
+        self.seen.answer_bytes += piece.len() as u64;
+        let strike = self.after.take();
+        let fault = strike.as_ref().and_then(|strike| strike.in_slot(Slot::After)).map(|hit| hit.fault());
+        match fault {
+            Some(Fault::After(After::Cut { bytes })) => {
+                self.client.write_all(&piece[..(*bytes).min(piece.len())]).await?;
+                return Ok(Step::Close);
+            }
+            Some(_) => return Ok(Step::Reset),
+            None => (),
+        }
+        pace(strike.as_ref(), piece.len()).await;
+        self.client.write_all(piece).await?;
+        // An answer of many pieces is slow to its end, that is until the next piece from the client.
+        self.after = strike;
+        Ok(Step::On)
+    }
+
+    async fn forward(&mut self, piece: &[u8], strike: Option<&Strike>) -> io::Result<Step> {
+        // A new piece is a new question: what was left of the answer before is not slowed down any more.
+        self.after = None;
+        pace(strike, piece.len()).await;
+        self.server.write_all(piece).await?;
+        Ok(Step::On)
+    }
+
+    /// Swallows all that comes, from both sides, until it is healed or everybody gives up.
+    async fn blackhole(&mut self, strike: &Strike) -> io::Result<Step> {
+        let Some(hit) = strike.in_slot(Slot::Before) else { return Ok(Step::Reset) };
+        let mut swallowed = vec![0; PIECE];
+        let swallow = async { while self.client.read(&mut swallowed).await.is_ok_and(|length| length > 0) {} };
+        tokio::select! {
+            () = hit.healed() => (),
+            () = swallow => (),
+            () = tokio::time::sleep(self.proxy.hop.limits.idle) => (),
+        }
+        Ok(Step::Reset)
+    }
+
+    fn decide(&mut self, commit: bool) -> Option<Strike> {
+        let (number, hop) = (self.pieces, &self.proxy.hop);
+        self.pieces += 1;
+        let sequence = self.proxy.pieces.next();
+        if hop.faults.active_rules() == 0 {
+            return None;
+        }
+        let ids = Ids::one("piece", &format!("{}/{number}", self.number));
+        let question = Question {
+            point: Point::Request,
+            hop: &hop.name,
+            method: "",
+            path: "",
+            action: commit.then_some(COMMIT),
+            attributes: &[],
+            id: ids.deciding(),
+            sequence,
+        };
+        let strike = hop.faults.decide(&question).strike()?;
+        hop.report(Point::Request, &ids, &strike);
+        self.seen.rules.extend(super::http::rules(Some(&strike)));
+        Some(strike)
+    }
+
+    async fn end(mut self, step: Step) {
+        if step == Step::Reset {
+            let _ = self.client.set_zero_linger();
+        } else {
+            // Ok or not: it ends either way.
+            let _ = self.client.shutdown().await;
+        }
+        drop((self.client, self.server));
+        self.seen.took = self.seen.began.elapsed();
+        self.proxy.hop.observer.exchange(self.seen);
+    }
+}
+
+/// Waits until every rule of the strike is healed; for ever when nothing struck.
+async fn healed(strike: Option<&Strike>) {
+    match strike {
+        Some(strike) => {
+            for hit in strike.hits() {
+                hit.healed().await;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for as long as so many bytes take, or until the rule is healed.
+async fn pace(strike: Option<&Strike>, bytes: usize) {
+    let Some(hit) = strike.and_then(|strike| strike.in_slot(Slot::Pace)) else { return };
+    if let Fault::Pace(Pace::Bandwidth { bytes_per_second }) = hit.fault() {
+        let due = Instant::now() + Duration::from_secs(1).mul_f64(bytes as f64 / *bytes_per_second as f64);
+        tokio::select! {
+            () = sleep_until(due) => (),
+            () = hit.healed() => (),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The taps, each between a client and an upstream of the tests' own.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
+
+mod aws_tap;
+mod bench;
+mod http_tap;
+mod program;
+mod tcp_tap;
