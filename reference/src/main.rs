@@ -1,3 +1,7 @@
-//! The reference pipeline's command line.
+//! The reference pipeline's command line: parse, run, map to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reference::cli::run(std::env::args_os())
+}

@@ -1,0 +1,93 @@
+//! What can go wrong with the store itself.
+
+use std::time::Duration;
+
+/// The store could not do what it was asked. [`StoreError::nothing_was_done`] says whether that is certain.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The address of the database is none that this program can use.
+    #[error("{url:?} is not a database this program can open: {reason}")]
+    Address {
+        /// The address as it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database could not be opened or reached.
+    #[error("the database {url} cannot be reached: {reason}")]
+    Unreachable {
+        /// Its address.
+        url: String,
+        /// What the driver says.
+        reason: String,
+    },
+    /// The database was made by another version of this program, or by something else.
+    #[error("the database {url} has a schema this program does not know: {reason}")]
+    Schema {
+        /// Its address.
+        url: String,
+        /// What differs.
+        reason: String,
+    },
+    /// Too much is waiting already; nothing was done.
+    #[error("the store has too much to do; nothing was done, try again later")]
+    Overloaded,
+    /// Another process kept the database locked; nothing was done.
+    #[error("the database stayed locked by another process for {waited:?}; nothing was done")]
+    Locked {
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// No answer in time; it may have been done.
+    #[error("the store did not answer {what} within {waited:?}; it may have been done")]
+    Timeout {
+        /// What was waited for.
+        what: &'static str,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A statement failed and its transaction was rolled back: nothing was done.
+    #[error("the database refused a statement; nothing was done: {reason}")]
+    Refused {
+        /// What the driver says.
+        reason: String,
+    },
+    /// The commit failed: it may have been done.
+    #[error("the database did not confirm a commit, so it may have been done: {reason}")]
+    CommitUnknown {
+        /// What the driver says.
+        reason: String,
+    },
+    /// A row says what no version of this program writes.
+    #[error("the database is damaged: {what} reads {found:?}")]
+    Corrupt {
+        /// Table and column.
+        what: &'static str,
+        /// What was found there.
+        found: String,
+    },
+    /// The store was closed; nothing was done.
+    #[error("the store is closed; nothing was done")]
+    Closed,
+}
+
+impl StoreError {
+    /// Whether it is certain that the command had no effect.
+    #[must_use]
+    pub fn nothing_was_done(&self) -> bool {
+        !matches!(self, StoreError::Timeout { .. } | StoreError::CommitUnknown { .. })
+    }
+
+    /// Whether the same command may succeed a little later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, StoreError::Address { .. } | StoreError::Schema { .. } | StoreError::Corrupt { .. } | StoreError::Closed)
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    /// For statements inside a transaction that is rolled back on an error, and for reads.
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::Refused { reason: error.to_string() }
+    }
+}
