@@ -1,3 +1,7 @@
 //! The harness's command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loadgen::cli::main(std::env::args_os())
+}

@@ -1,0 +1,128 @@
+//! What all buyers of a load share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::ledger::Ledger;
+use super::pool::Pool;
+use super::{LoadReport, Target, buyer};
+use crate::history::event::{Event, Lateness, Micros};
+use crate::history::{Recorder, RunClock};
+use crate::plan::{Arrival, Plan};
+use crate::progress::state::ProgressState;
+
+/// Buyers, and what they have in common.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    pub(super) plan: Plan,
+    pub(super) target: Target,
+    pub(super) pool: Pool,
+    pub(super) recorder: Recorder,
+    pub(super) clock: RunClock,
+    pub(super) progress: Arc<ProgressState>,
+    pub(super) stop: CancellationToken,
+    pub(super) ledger: Ledger,
+    pub(super) tasks: TaskTracker,
+    began: OnceLock<Micros>,
+    arrived: AtomicU64,
+    next_op: AtomicU64,
+    panicked: AtomicU64,
+}
+
+impl Crowd {
+    pub(super) fn new(
+        plan: Plan,
+        target: Target,
+        pool: Pool,
+        recorder: Recorder,
+        clock: RunClock,
+        progress: Arc<ProgressState>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            plan,
+            target,
+            pool,
+            recorder,
+            clock,
+            progress,
+            stop,
+            ledger: Ledger::new(),
+            tasks: TaskTracker::new(),
+            began: OnceLock::new(),
+            arrived: AtomicU64::new(0),
+            next_op: AtomicU64::new(1),
+            panicked: AtomicU64::new(0),
+        }
+    }
+
+    /// When the plan's time began: at the first call.
+    pub(super) fn began(&self) -> Micros {
+        *self.began.get_or_init(|| self.clock.now())
+    }
+
+    /// Number of the next attempt.
+    pub(super) fn next_op(&self) -> u64 {
+        self.next_op.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// One more buyer comes: as a task of its own, for which nobody has to wait.
+    pub(super) fn comes(self: &Arc<Self>, arrival: Arrival, intended: Micros) -> tokio::task::JoinHandle<()> {
+        self.arrived.fetch_add(1, Ordering::Relaxed);
+        let crowd = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let guard = PanicCount(&crowd.panicked);
+            buyer::visit(&crowd, &arrival, intended).await;
+            drop(guard);
+        })
+    }
+
+    /// Waits until the clock shows `at`; false when the load was stopped first.
+    pub(super) async fn wait_until(&self, at: Micros) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep_until(self.clock.instant(at)) => true,
+        }
+    }
+
+    /// Writes down how late the attempts of these seconds were.
+    pub(super) fn tell_lateness(&self, seconds: Vec<Lateness>) {
+        for second in seconds {
+            self.progress.lateness_p99(second.p99);
+            self.recorder.record(Event::Lateness(second));
+        }
+    }
+
+    /// Buyers that ended with a panic.
+    pub(super) fn panicked(&self) -> u64 {
+        self.panicked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn report(&self, ended: Micros, counted_by_engine: u64) -> LoadReport {
+        self.tell_lateness(self.ledger.close_all());
+        LoadReport {
+            began: self.began(),
+            ended,
+            arrived: self.arrived.load(Ordering::Relaxed),
+            attempted: self.ledger.attempted(),
+            connections: self.pool.opened(),
+            counted_by_engine,
+            interrupted: self.stop.is_cancelled(),
+        }
+    }
+}
+
+/// Counts a panic that passes it.
+struct PanicCount<'a>(&'a AtomicU64);
+
+impl Drop for PanicCount<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

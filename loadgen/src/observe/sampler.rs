@@ -1,0 +1,80 @@
+//! Looks at the pipeline again and again, and notes what it sees.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::eye::{Eye, LookError};
+use crate::history::event::Event;
+use crate::history::writer::Recorder;
+use crate::progress::state::ProgressState;
+
+/// Time between two looks. Shorter tightens the bounds of "no wrong refusal" and costs the pipeline reads; four a second is what
+/// a person at a monitor would want.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Restocks read at a time.
+const PAGE: u32 = 1_000;
+
+/// A sampler at work. Dropping it stops it.
+#[derive(Debug)]
+pub struct Sampler {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Sampler {
+    /// Starts looking.
+    #[must_use]
+    pub fn start(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>) -> Self {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(sample(eye, recorder, progress, stop.clone()));
+        Self { stop, task }
+    }
+
+    /// Takes a last look and stops.
+    pub async fn finish(self) {
+        self.stop.cancel();
+        // Its task ends by itself after the look under way, each part of which has a time limit.
+        let _ = self.task.await;
+    }
+}
+
+async fn sample(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut seen = 0;
+    loop {
+        let last = tokio::select! {
+            _ = ticks.tick() => false,
+            () = stop.cancelled() => true,
+        };
+        if let Err(error) = look_once(&eye, &recorder, &progress, &mut seen).await {
+            // A look that fails is a gap in the curve, not the end of the run: the final state is read with patience.
+            tracing::warn!(error = &error as &dyn std::error::Error, "a look at the pipeline failed");
+        }
+        if last {
+            return;
+        }
+    }
+}
+
+async fn look_once(eye: &Eye, recorder: &Recorder, progress: &ProgressState, seen: &mut i64) -> Result<(), LookError> {
+    let sample = eye.look().await?;
+    progress.sampled(&sample);
+    recorder.record(Event::Sample(sample));
+    loop {
+        let rows = eye.audit().restocks(*seen, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        *seen = last.position;
+        for row in rows {
+            recorder.record(Event::RestockSeen {
+                production: row.production_id.to_string(),
+                product: row.product.0,
+                quantity: u64::try_from(row.quantity).unwrap_or(0),
+            });
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The plan of a run: everything that follows from a scenario and a seed, before anything happens.
+//!
+//! The same scenario and the same seed give the same plan: who arrives when, wanting what, and what each buyer will decide whatever
+//! the answers are. They do not give the same interleaving: answers come when they come. The plan is printed first and saved as
+//! `plan.json`; the arrivals themselves are derived again whenever they are needed, and the checksum in the file proves that they are the same.
+
+mod arrivals;
+mod decisions;
+mod file;
+mod seeds;
+mod summary;
+mod trick;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use arrivals::{Arrival, Arrivals, Visit, Visits};
+pub use decisions::Decisions;
+pub use file::PlanError;
+pub use seeds::Seeds;
+pub use summary::Summary;
+pub use trick::Trick;
+
+use crate::history::event::Micros;
+use crate::scenario::{Scenario, Traffic};
+
+/// Everything derived from scenario and seed. Serialises to `plan.json`; reading one derives the plan again and compares checksums.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "file::PlanFile", try_from = "file::PlanFile")]
+pub struct Plan {
+    scenario: Arc<Scenario>,
+    seed: u64,
+    seeds: Seeds,
+    summary: Summary,
+}
+
+impl Plan {
+    /// Derives the plan.
+    #[must_use]
+    pub fn derive(scenario: &Scenario, seed: u64) -> Self {
+        let seeds = Seeds::split(seed);
+        let scenario = Arc::new(scenario.clone());
+        let summary = Summary::of(&scenario, seeds);
+        Self { scenario, seed, seeds, summary }
+    }
+
+    /// The scenario it was derived from.
+    #[must_use]
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// The run's seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The seeds by purpose.
+    #[must_use]
+    pub fn seeds(&self) -> Seeds {
+        self.seeds
+    }
+
+    /// Counts, curve and checksum.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Arrivals of an open scenario, in time order; none for a closed one.
+    #[must_use]
+    pub fn arrivals(&self) -> Arrivals {
+        Arrivals::new(&self.scenario, self.seeds)
+    }
+
+    /// What a user of a closed scenario does, one visit after the other, without end; users count from 0.
+    #[must_use]
+    pub fn visits(&self, user: u32) -> Visits {
+        Visits::new(&self.scenario, self.seeds, user)
+    }
+
+    /// What the buyer of an arrival decides, whatever the answers are.
+    #[must_use]
+    pub fn decisions(&self, arrival: &Arrival) -> Decisions<'_> {
+        Decisions::new(&self.scenario.buyers, self.seeds.behaviours, arrival.index)
+    }
+
+    /// Where each stage of an open scenario begins, µs after the first instant of the load, and its name.
+    #[must_use]
+    pub fn stage_begins(&self) -> Vec<(Micros, &str)> {
+        let Traffic::Open { stages } = &self.scenario.traffic else { return vec![(0, "users")] };
+        let mut begin = Duration::ZERO;
+        let mut begins = Vec::new();
+        for stage in stages {
+            begins.push((crate::history::clock::micros(begin), stage.name.as_str()));
+            begin += stage.duration;
+        }
+        begins
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scenario = &self.scenario;
+        writeln!(f, "{} ({} edition), seed {}", scenario.name, scenario.edition, self.seed)?;
+        writeln!(f, "  {}", scenario.about)?;
+        match &scenario.traffic {
+            Traffic::Open { stages } => {
+                for stage in stages {
+                    let even = stage.rate_from.total_cmp(&stage.rate_to).is_eq();
+                    let to = if even { String::new() } else { format!(" to {}/s", stage.rate_to) };
+                    writeln!(f, "  {:<14} {:>8.1?}  {}/s{to}", stage.name, stage.duration, stage.rate_from)?;
+                }
+            }
+            Traffic::Closed { users, think_time, duration } => {
+                writeln!(f, "  {users} users for {duration:?}, each thinking about {think_time:?} before each act")?;
+            }
+        }
+        for product in &scenario.products {
+            writeln!(f, "  stock of {}: {} pieces, {:.0}% of the purchases", product.id, product.stock, product.share * 100.0)?;
+        }
+        let buyers = &scenario.buyers;
+        write!(f, "  buyers wait {:?}, repeat up to {} times after about {:?}", buyers.patience, buyers.retries, buyers.retry_after)?;
+        writeln!(f, "; {:.0}% of the refused come back after about {:?}", buyers.come_back * 100.0, buyers.come_back_after)?;
+        write!(f, "{}", self.summary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rush() -> Scenario {
+        Scenario::load("rush").unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_plan() {
+        let (one, two) = (Plan::derive(&rush(), 42), Plan::derive(&rush(), 42));
+        assert_eq!(one, two);
+        assert!(one.arrivals().eq(two.arrivals()));
+        assert_ne!(one.summary().checksum, Plan::derive(&rush(), 43).summary().checksum);
+    }
+
+    #[test]
+    fn changing_one_purpose_leaves_the_others_alone() {
+        let mut looking = rush();
+        looking.buyers.browse = 0.9;
+        looking.hostile.share = 0.5;
+        let (before, after) = (Plan::derive(&rush(), 42), Plan::derive(&looking, 42));
+        let times = |plan: &Plan| plan.arrivals().map(|arrival| arrival.at).collect::<Vec<_>>();
+        assert_eq!(times(&before), times(&after));
+        let both_buy = before.arrivals().zip(after.arrivals()).filter(|(a, b)| a.quantity > 0 && b.quantity > 0);
+        let mut compared = 0;
+        for (a, b) in both_buy {
+            assert_eq!((a.quantity, a.product), (b.quantity, b.product), "arrival {}", a.index);
+            compared += 1;
+        }
+        assert!(compared > 100, "only {compared} arrivals buy in both");
+    }
+
+    #[test]
+    fn a_saved_plan_is_the_plan() {
+        let plan = Plan::derive(&rush(), 42);
+        let saved = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&saved).unwrap(), plan);
+    }
+
+    #[test]
+    fn a_plan_that_this_version_would_derive_otherwise_is_refused() {
+        let plan = Plan::derive(&rush(), 42);
+        let saved = serde_json::to_string(&plan).unwrap().replace(&plan.summary().checksum, "0123456789abcdef");
+        let refused = serde_json::from_str::<Plan>(&saved).unwrap_err().to_string();
+        assert!(refused.contains("0123456789abcdef"), "{refused}");
+    }
+
+    #[test]
+    fn decisions_do_not_depend_on_what_was_asked_before() {
+        let plan = Plan::derive(&rush(), 42);
+        let arrival = plan.arrivals().find(|arrival| arrival.quantity > 0).unwrap();
+        let first = plan.decisions(&arrival).key(1);
+        drop(plan.decisions(&arrival).key(0));
+        assert_eq!(plan.decisions(&arrival).key(1), first);
+        assert_ne!(plan.decisions(&arrival).key(0), first);
+    }
+}

@@ -1,0 +1,115 @@
+//! The summary at the end of a run, for a terminal.
+
+use std::path::Path;
+
+use super::number::{micros, rate, thousands};
+use super::words;
+use crate::result::RunResult;
+use crate::verify::judgement::{Judgement, PropertyResult, Verdict};
+
+/// Most violations shown per property: the report has the rest.
+const MOST_VIOLATIONS: usize = 3;
+
+/// Verdict, reasons, key numbers, and where the report is.
+#[must_use]
+pub fn render(result: &RunResult, folder: &Path, colour: bool) -> String {
+    let (run, paint) = (&result.run, Paint { colour });
+    let verdict = result.verdict();
+    let label = format!(" {} {} ", words::verdict_sign(verdict), words::verdict(verdict));
+    let mut lines = vec![
+        String::new(),
+        format!("{}  {} · seed {} · {}", paint.verdict(verdict, &label), clean(&run.scenario), run.seed, clean(&run.target)),
+        format!("  {}", words::verdict_means(verdict)),
+    ];
+    lines.extend(result.proof.reasons.iter().map(|reason| format!("  - {}", clean(reason))));
+    lines.push(String::new());
+    lines.extend(result.proof.properties.iter().flat_map(|property| property_lines(property, paint)));
+    let missing = result.proof.evidence.iter().filter(|evidence| !evidence.enough);
+    lines.extend(missing.map(|evidence| {
+        format!(
+            "  {} evidence: {}: needed {}, seen {}",
+            paint.code("33", "?"),
+            clean(&evidence.what),
+            clean(&evidence.needed),
+            clean(&evidence.seen)
+        )
+    }));
+    lines.push(String::new());
+    lines.extend(numbers(result).into_iter().map(|(name, text)| format!("  {name:<10} {text}")));
+    lines.push(String::new());
+    lines.push(format!("  report     {}", folder.join("report.html").display()));
+    lines.push(format!("  again      {}", clean(&run.replay)));
+    lines.join("\n") + "\n"
+}
+
+fn property_lines(property: &PropertyResult, paint: Paint) -> Vec<String> {
+    let sign = words::judgement_sign(property.judgement);
+    let code = match property.judgement {
+        Judgement::Holds => "32",
+        Judgement::Violated => "31",
+        Judgement::Undecided => "33",
+        Judgement::NotJudged => "2",
+    };
+    let mut line = format!("  {} {:<20}", paint.code(code, sign), property.property.name());
+    if property.judgement == Judgement::Violated {
+        line += &format!(" {}", paint.code(code, &words::violations(property)));
+    } else if let Some(reason) = &property.reason {
+        line += &format!(" {}: {}", words::judgement(property.judgement), clean(reason));
+    }
+    let shown = property.violations.iter().take(MOST_VIOLATIONS).map(|violation| format!("      {}", clean(&violation.sentence)));
+    std::iter::once(line.trim_end().to_owned()).chain(shown).collect()
+}
+
+fn numbers(result: &RunResult) -> Vec<(&'static str, String)> {
+    let (totals, latency) = (&result.totals, &result.latency);
+    let orders = &totals.orders;
+    let mut lines = vec![
+        ("arrivals", format!("{} at {}, {} attempts", thousands(totals.arrivals), rate(totals.achieved_rate), thousands(totals.attempts))),
+        (
+            "orders",
+            format!(
+                "{}: {} sold, {} not sold, {} unknown ({} of them recovered)",
+                thousands(orders.attempted),
+                thousands(orders.ok),
+                thousands(orders.fail),
+                thousands(orders.info),
+                thousands(orders.info_recovered)
+            ),
+        ),
+    ];
+    let times = latency.purchases_intended;
+    if times.count > 0 {
+        let text = format!("p50 {}  p90 {}  p99 {}  max {}", micros(times.p50), micros(times.p90), micros(times.p99), micros(times.max));
+        lines.push(("latency", format!("{text}  (from the intended start)")));
+        lines.push(("late", format!("p99 {}  max {}  (the generator itself)", micros(latency.lateness.p99), micros(latency.lateness.max))));
+    }
+    if result.run.machine.profile == "dev" {
+        lines.push(("build", "dev: the verdict counts, the speed does not (use --release to measure)".to_owned()));
+    }
+    lines
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn code(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn verdict(self, verdict: Verdict, text: &str) -> String {
+        let code = match verdict {
+            Verdict::Pass => "1;30;42",
+            Verdict::Fail => "1;97;41",
+            Verdict::Unknown => "1;30;43",
+        };
+        self.code(code, text)
+    }
+}
+
+/// Control characters replaced: what a target answered must not steer the terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}

@@ -1,0 +1,79 @@
+//! The words that several renderings share.
+
+use crate::result::RunResult;
+use crate::verify::judgement::{Judgement, PropertyResult, Verdict};
+
+/// The verdict in capitals.
+pub(super) fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "PASS",
+        Verdict::Fail => "FAIL",
+        Verdict::Unknown => "UNKNOWN",
+    }
+}
+
+/// What the verdict means, in a sentence.
+pub(super) fn verdict_means(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "Every property that could be judged holds, and the run had the evidence to show it.",
+        Verdict::Fail => "At least one property is violated; each violation is shown with its witness.",
+        Verdict::Unknown => "Nothing is proved violated, but something that a pass needs is missing.",
+    }
+}
+
+/// A sign for the verdict that does not need colour.
+pub(super) fn verdict_sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "✓",
+        Verdict::Fail => "✗",
+        Verdict::Unknown => "?",
+    }
+}
+
+/// A judgement in a word or two.
+pub(super) fn judgement(judgement: Judgement) -> &'static str {
+    match judgement {
+        Judgement::Holds => "holds",
+        Judgement::Violated => "violated",
+        Judgement::Undecided => "undecided",
+        Judgement::NotJudged => "not judged",
+    }
+}
+
+/// A sign for a judgement that does not need colour.
+pub(super) fn judgement_sign(judgement: Judgement) -> &'static str {
+    match judgement {
+        Judgement::Holds => "✓",
+        Judgement::Violated => "✗",
+        Judgement::Undecided => "?",
+        Judgement::NotJudged => "–",
+    }
+}
+
+/// "3 violations", "1 violation".
+pub(super) fn violations(property: &PropertyResult) -> String {
+    plural(property.violations_total, "violation")
+}
+
+/// "1 order", "2 orders".
+pub(super) fn plural(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", super::number::thousands(count), if count == 1 { "" } else { "s" })
+}
+
+/// "11 of 12 properties hold, 1 not judged".
+pub(super) fn properties_at_a_glance(result: &RunResult) -> String {
+    let properties = &result.proof.properties;
+    let count = |wanted: Judgement| properties.iter().filter(|property| property.judgement == wanted).count();
+    let mut text = format!("{} of {} properties hold", count(Judgement::Holds), properties.len());
+    for other in [Judgement::Violated, Judgement::Undecided, Judgement::NotJudged] {
+        if count(other) > 0 {
+            text += &format!(", {} {}", count(other), judgement(other));
+        }
+    }
+    text
+}
+
+/// A time in the run, seconds with milliseconds ("12.345 s").
+pub(super) fn at(us: u64) -> String {
+    format!("{}.{:03} s", super::number::thousands(us / 1_000_000), us / 1_000 % 1_000)
+}

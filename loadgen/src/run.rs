@@ -1,0 +1,136 @@
+//! The spine: one run, from the plan to the exit code.
+
+pub mod conduct;
+pub mod folder;
+pub mod interrupt;
+pub mod judge;
+
+use std::path::PathBuf;
+
+use self::conduct::{ConductError, Stand};
+use self::folder::{FolderError, RunFolder};
+use self::interrupt::Interrupts;
+use self::judge::JudgeError;
+use crate::exit::Exit;
+use crate::gate::{self, Decision, GateOutcome};
+use crate::plan::Plan;
+use crate::progress::Display;
+use crate::report;
+use crate::result::{ResultError, RunResult};
+use crate::scenario::Scenario;
+use crate::verify::judgement::Verdict;
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The scenario, checked.
+    pub scenario: Scenario,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Folder in which the run's own folder is made.
+    pub out: PathBuf,
+    /// Result that this run must not be slower than.
+    pub baseline: Option<RunResult>,
+    /// How progress is shown.
+    pub display: Display,
+}
+
+/// A run that was brought to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its result, as in `result.json`.
+    pub result: RunResult,
+    /// What the gate says, when there was a baseline.
+    pub gate: Option<GateOutcome>,
+}
+
+/// Why a run has no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The run folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The run could not be conducted.
+    #[error(transparent)]
+    Conduct(#[from] ConductError),
+    /// The history could not be judged.
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+    /// The report could not be written.
+    #[error("cannot write the report")]
+    Report(#[from] report::ReportError),
+    /// The result could not be read or written.
+    #[error(transparent)]
+    Result(#[from] ResultError),
+}
+
+impl Finished {
+    /// A judged run, compared with a baseline where there is one.
+    #[must_use]
+    pub fn new(folder: PathBuf, result: RunResult, baseline: Option<&RunResult>) -> Self {
+        let gate = baseline.map(|baseline| gate::compare(&result, baseline));
+        Self { folder, result, gate }
+    }
+
+    /// How the process should end.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        exit(self.result.verdict(), self.gate.as_ref().map(|gate| gate.decision))
+    }
+}
+
+/// Plan → boot → load → drain → verify → report → gate.
+///
+/// # Errors
+/// [`RunError`] when the harness itself could not do its work. What was written until then stays in the run folder.
+pub async fn run(order: &Order, interrupts: &Interrupts) -> Result<Finished, RunError> {
+    let plan = Plan::derive(&order.scenario, order.seed);
+    let folder = RunFolder::create(&order.out, &plan)?;
+    eprint!("{plan}\n  run folder: {}\n", folder.path().display());
+
+    let mut stand = Stand::build(&plan, &folder, order.display, interrupts)?;
+    if let Some(system) = stand.boot().await? {
+        let eye = stand.eye(&system).await?;
+        stand.load(&system).await?;
+        stand.drain(&eye).await;
+        stand.read_remains(&system, &eye).await;
+        system.stop().await;
+    }
+    let measured = stand.close().await?;
+
+    let (result, histograms) = judge::judge(&folder, &plan, measured)?;
+    report::write_all(folder.path(), &result, &histograms, report::step_summary_from_env().as_deref())?;
+    Ok(Finished::new(folder.path().to_owned(), result, order.baseline.as_ref()))
+}
+
+/// A gate only has a say in a run that passed.
+fn exit(verdict: Verdict, gate: Option<Decision>) -> Exit {
+    match (verdict, gate) {
+        (Verdict::Pass, Some(Decision::Regression)) => Exit::Gate,
+        (Verdict::Pass, Some(Decision::Inconclusive)) => Exit::Unknown,
+        (verdict, _) => Exit::from(verdict),
+    }
+}
+
+/// An error and all its causes in one line.
+#[must_use]
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_has_a_say_only_in_a_run_that_passed() {
+        assert_eq!(exit(Verdict::Pass, None), Exit::Pass);
+        assert_eq!(exit(Verdict::Pass, Some(Decision::Pass)), Exit::Pass);
+        assert_eq!(exit(Verdict::Pass, Some(Decision::Regression)), Exit::Gate);
+        assert_eq!(exit(Verdict::Pass, Some(Decision::Inconclusive)), Exit::Unknown);
+        assert_eq!(exit(Verdict::Unknown, Some(Decision::Pass)), Exit::Unknown);
+        assert_eq!(exit(Verdict::Fail, Some(Decision::Pass)), Exit::Violated);
+    }
+}

@@ -1,0 +1,376 @@
+//! A history, folded: what the properties need to know of it, and nothing else.
+//!
+//! One pass over the lines fills this. Orders are rows of forty bytes: all attempts under one key are *one* row, because what must be
+//! known of an order (the first moment it may have taken effect, the first moment it certainly had, what was answered, what the ledger
+//! says) can be updated attempt by attempt. Only attempts in flight are held separately. With its ids, messages and
+//! operations an order takes about 160 bytes; an attempt to browse takes none.
+//!
+//! Nothing here relies on the order of lines beyond "an invocation stands before its completion": threads write lines, so two lines may
+//! be swapped against their times. Whatever depends on time is sorted by time afterwards.
+
+mod fold;
+mod pipeline;
+
+use std::collections::{BTreeSet, HashMap};
+
+pub(super) use self::pipeline::{Call, DeadLetterRow, Episode, FaultSeen, MessageRow, Production, Second};
+use super::expectations::{Arrivals, Consumer, Expectations};
+use super::fingerprint::{Interner, Names};
+use super::state::Table;
+use crate::history::event::{Header, Lateness, Micros, OpKind};
+
+/// "No row", "no stock" and "never" in the compact rows below.
+pub(super) const NONE: u32 = u32::MAX;
+pub(super) const NO_STOCK: i32 = i32::MIN;
+pub(super) const NEVER: Micros = Micros::MAX;
+
+/// Bits of [`Order::flags`].
+pub(super) mod flag {
+    /// Somebody attempted it (it is not only in the ledger).
+    pub(crate) const ATTEMPTED: u16 = 1;
+    /// An attempt was answered as sold.
+    pub(crate) const SOLD: u16 = 1 << 1;
+    /// An attempt was answered as sold out.
+    pub(crate) const REFUSED: u16 = 1 << 2;
+    /// An attempt failed in another way (bad request, shed, never sent).
+    pub(crate) const FAILED: u16 = 1 << 3;
+    /// What became of an attempt is not known.
+    pub(crate) const INFO: u16 = 1 << 4;
+    /// The ledger's product or quantity is not what was asked for.
+    pub(crate) const LEDGER_DIFFERS: u16 = 1 << 5;
+    /// A hostile request without a meaningful quantity: it must never be sold.
+    pub(crate) const HOSTILE: u16 = 1 << 6;
+    /// Two attempts were answered under two order ids.
+    pub(crate) const TWO_IDS: u16 = 1 << 7;
+    /// An answer names a quantity that was not asked for.
+    pub(crate) const ANSWER_DIFFERS: u16 = 1 << 8;
+    /// The ledger names another production than the answer.
+    pub(crate) const TWO_PRODUCTIONS: u16 = 1 << 9;
+    /// It came under a key that already stood for another product or quantity.
+    pub(crate) const KEY_REUSED: u16 = 1 << 10;
+}
+
+/// Bits of [`OrderId::flags`].
+pub(super) mod id_flag {
+    /// The ledger has it as sold.
+    pub(crate) const LEDGER_SOLD: u8 = 1;
+    /// The ledger has it as refused.
+    pub(crate) const LEDGER_REFUSED: u8 = 1 << 1;
+    /// The operations team has it as sold.
+    pub(crate) const OPERATION_SOLD: u8 = 1 << 2;
+    /// The operations team has it as refused.
+    pub(crate) const OPERATION_REFUSED: u8 = 1 << 3;
+    /// Its sales event is in the dead-letter queue of a consumer that records by message.
+    pub(crate) const CAPTURED: u8 = 1 << 4;
+}
+
+/// One order: everything known of all attempts under one key.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    /// When its first attempt was about to be sent: it cannot have taken effect earlier.
+    pub(super) first_invoke: Micros,
+    /// When the first answer that says "sold" (or, lacking one, "sold out") was complete: by then it certainly was decided.
+    pub(super) decided_at: Micros,
+    /// Pieces asked for.
+    pub(super) quantity: u32,
+    /// Row of its product.
+    pub(super) product: u32,
+    /// Row of the order id it was answered under.
+    pub(super) order_id: u32,
+    /// Row of the production it was promised.
+    pub(super) production: u32,
+    /// Stock that its first decisive answer named.
+    pub(super) stock: i32,
+    /// [`flag`]s.
+    pub(super) flags: u16,
+    /// Rows in the ledger that sell it.
+    pub(super) ledger_sold: u8,
+    /// Rows in the ledger that refuse it.
+    pub(super) ledger_refused: u8,
+}
+
+impl Order {
+    fn new() -> Self {
+        Self {
+            first_invoke: NEVER,
+            decided_at: NEVER,
+            quantity: 0,
+            product: NONE,
+            order_id: NONE,
+            production: NONE,
+            stock: NO_STOCK,
+            flags: 0,
+            ledger_sold: 0,
+            ledger_refused: 0,
+        }
+    }
+
+    /// Whether any of these [`flag`]s is set.
+    pub(super) fn is(&self, flags: u16) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Pieces, ready for sums.
+    pub(super) fn pieces(&self) -> i64 {
+        i64::from(self.quantity)
+    }
+
+    /// Every attempt failed for certain, and at least one was made.
+    pub(super) fn certainly_failed(&self) -> bool {
+        self.is(flag::ATTEMPTED) && !self.is(flag::SOLD | flag::INFO)
+    }
+
+    /// Nobody was told what became of it.
+    pub(super) fn unresolved(&self) -> bool {
+        self.is(flag::INFO) && !self.is(flag::SOLD | flag::REFUSED)
+    }
+}
+
+/// One order id, as answers, ledger and operations know it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OrderId {
+    /// Row of the order it belongs to, or [`NONE`].
+    pub(super) order: u32,
+    /// [`id_flag`]s.
+    pub(super) flags: u8,
+}
+
+/// Sums of one product.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Product {
+    /// Stock when the load began.
+    pub(super) initial: Option<i64>,
+    /// Stock at the end.
+    pub(super) last: Option<i64>,
+    /// Σ of restock rows.
+    pub(super) restocked: i64,
+    /// Σ of restocks seen on the way, each production once.
+    pub(super) restock_seen: i64,
+    /// Σ of positive adjustments.
+    pub(super) adjusted_up: i64,
+    /// Σ of negative adjustments, as a negative number.
+    pub(super) adjusted_down: i64,
+    /// Σ of the ledger's sales.
+    pub(super) ledger_sold: i64,
+    /// Mails that name the product and no episode.
+    pub(super) mails_without_episode: u64,
+}
+
+/// Stock as a sample read it: true at some instant between the two times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) began: Micros,
+    pub(super) at: Micros,
+    pub(super) product: u32,
+    pub(super) stock: i64,
+}
+
+/// What the folding of one attempt in flight must remember.
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    kind: OpKind,
+    order: u32,
+    invoked: Micros,
+    quantity: Option<u64>,
+}
+
+/// Attempts, counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Attempts {
+    pub(super) invoked: u64,
+    pub(super) browsed: u64,
+    pub(super) info: u64,
+    pub(super) hostile_refused: u64,
+    pub(super) unfinished: u64,
+}
+
+/// Marks of the run's phases.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Phases {
+    pub(super) load_ended: Option<Micros>,
+    /// When the drain ended, whether quiescence was reached, and how it ended in words.
+    pub(super) drained: Option<(Micros, bool, Option<String>)>,
+    pub(super) verify_ended: bool,
+    /// Some of the final state could not be read.
+    pub(super) reading_failed: bool,
+    /// The first sample of the last unbroken row of quiet ones, if the last sample was quiet.
+    pub(super) quiet_since: Option<Micros>,
+}
+
+/// The whole.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) lines: u64,
+    pub(super) header: Option<Header>,
+    pub(super) ended: Option<bool>,
+    pub(super) read_error: Option<String>,
+    /// Lines that contradict the format, the first few in words.
+    pub(super) malformed: Vec<String>,
+    pub(super) malformed_total: u64,
+    pub(super) phases: Phases,
+    pub(super) attempts: Attempts,
+    pub(super) last_at: Micros,
+
+    pub(super) product_names: Names,
+    pub(super) products: Vec<Product>,
+    pub(super) keys: Interner,
+    pub(super) orders: Vec<Order>,
+    pub(super) order_ids: Interner,
+    pub(super) ids: Vec<OrderId>,
+    pub(super) production_names: Interner,
+    pub(super) productions: Vec<Production>,
+    pub(super) message_names: Interner,
+    pub(super) messages: Vec<MessageRow>,
+    pub(super) episode_names: Interner,
+    pub(super) episodes: Vec<Episode>,
+
+    pub(super) calls: Vec<Call>,
+    pub(super) factory_limits: Option<(u64, u64, u64)>,
+    pub(super) readings: Vec<Reading>,
+    /// Stock below zero: when, product, pieces, where it was seen. The first few.
+    pub(super) below_zero: Vec<(Option<Micros>, u32, i64, &'static str)>,
+    pub(super) below_zero_total: u64,
+    pub(super) dead_letters: Vec<DeadLetterRow>,
+    pub(super) queue_names: Names,
+    /// What was left in queues: queue, messages.
+    pub(super) residual: Vec<(u32, u64)>,
+    pub(super) first_sample: Option<(Micros, Vec<String>)>,
+    pub(super) published: u64,
+    pub(super) published_without_ids: u64,
+    pub(super) published_on: HashMap<String, u64>,
+    pub(super) redelivered: u64,
+    pub(super) mails: u64,
+    pub(super) faults: Vec<(String, FaultSeen)>,
+    /// Poison that was injected: row of the message.
+    pub(super) poison: Vec<u32>,
+    pub(super) unplanned_exits: Vec<String>,
+    pub(super) lateness: Vec<Lateness>,
+    pub(super) seconds: Vec<Second>,
+    pub(super) not_exposed: BTreeSet<Table>,
+    pub(super) unknown_tables: Vec<String>,
+
+    pub(super) consumers: Vec<Consumer>,
+    poison_rules: Vec<String>,
+    pub(super) arrivals: Arrivals,
+    in_flight: HashMap<u64, InFlight>,
+}
+
+impl Model {
+    /// An empty model that knows which consumers and which poison to look for.
+    pub(super) fn new(expectations: &Expectations) -> Self {
+        Self {
+            lines: 0,
+            header: None,
+            ended: None,
+            read_error: None,
+            malformed: Vec::new(),
+            malformed_total: 0,
+            phases: Phases::default(),
+            attempts: Attempts::default(),
+            last_at: 0,
+            product_names: Names::default(),
+            products: Vec::new(),
+            keys: Interner::default(),
+            orders: Vec::new(),
+            order_ids: Interner::default(),
+            ids: Vec::new(),
+            production_names: Interner::default(),
+            productions: Vec::new(),
+            message_names: Interner::default(),
+            messages: Vec::new(),
+            episode_names: Interner::default(),
+            episodes: Vec::new(),
+            calls: Vec::new(),
+            factory_limits: None,
+            readings: Vec::new(),
+            below_zero: Vec::new(),
+            below_zero_total: 0,
+            dead_letters: Vec::new(),
+            queue_names: Names::default(),
+            residual: Vec::new(),
+            first_sample: None,
+            published: 0,
+            published_without_ids: 0,
+            published_on: HashMap::new(),
+            redelivered: 0,
+            mails: 0,
+            faults: Vec::new(),
+            poison: Vec::new(),
+            unplanned_exits: Vec::new(),
+            lateness: Vec::new(),
+            seconds: Vec::new(),
+            not_exposed: BTreeSet::new(),
+            unknown_tables: Vec::new(),
+            consumers: expectations.consumers.clone(),
+            poison_rules: expectations.faults.iter().filter(|fault| fault.poison).map(|fault| fault.rule.clone()).collect(),
+            arrivals: expectations.arrivals,
+            in_flight: HashMap::new(),
+        }
+    }
+
+    /// Rows of orders, grouped by product: sweeps go product by product.
+    pub(super) fn orders_by_product(&self) -> Vec<Vec<u32>> {
+        let mut groups = vec![Vec::new(); self.products.len()];
+        for (row, order) in (0u32..).zip(&self.orders) {
+            if let Some(group) = groups.get_mut(order.product as usize) {
+                group.push(row);
+            }
+        }
+        groups
+    }
+
+    /// Rows of products.
+    pub(super) fn product_rows(&self) -> impl Iterator<Item = (u32, &Product)> {
+        (0u32..).zip(&self.products)
+    }
+
+    /// Name of a product.
+    pub(super) fn product_name(&self, row: u32) -> &str {
+        self.product_names.name(row)
+    }
+
+    /// Whether the system under test shows a table.
+    pub(super) fn exposes(&self, table: Table) -> bool {
+        !self.not_exposed.contains(&table)
+    }
+
+    /// Whether the rows of the final state are all there: the history was closed in order, after they were read.
+    pub(super) fn final_state_is_whole(&self) -> bool {
+        self.read_error.is_none()
+            && !self.phases.reading_failed
+            && self.ended.is_some_and(|interrupted| !interrupted || self.phases.verify_ended)
+    }
+
+    /// Whether the pipeline came to rest before its final state was read.
+    pub(super) fn drained(&self) -> bool {
+        matches!(self.phases.drained, Some((_, true, _)))
+    }
+
+    /// When a production may first have been applied: no earlier than the first refusal that it was created for was sent.
+    ///
+    /// `None` means that no such bound is known (its creator cannot be told), so it may have been applied at any time.
+    pub(super) fn earliest_refusals(&self) -> Vec<Option<Micros>> {
+        let mut earliest: Vec<Option<Micros>> = vec![None; self.productions.len()];
+        // Refusals that may have created any production of their product, because they name none or nobody knows what became of them.
+        let mut unattributed: Vec<Option<Micros>> = vec![None; self.products.len()];
+        let ledger_tells = self.exposes(Table::Ledger) && self.final_state_is_whole();
+        for order in &self.orders {
+            if let Some(earliest) = earliest.get_mut(order.production as usize) {
+                *earliest = Some(earliest.map_or(order.first_invoke, |at| at.min(order.first_invoke)));
+                continue;
+            }
+            let may_have_been_refused = order.ledger_refused > 0 || order.is(flag::REFUSED) || (!ledger_tells && order.is(flag::INFO));
+            if may_have_been_refused && let Some(at) = unattributed.get_mut(order.product as usize) {
+                *at = Some(at.map_or(order.first_invoke, |at| at.min(order.first_invoke)));
+            }
+        }
+        for (production, earliest) in self.productions.iter().zip(&mut earliest) {
+            // A refusal that is only in the ledger has no time: then nothing is known.
+            *earliest = earliest.map(|at| if at == NEVER { 0 } else { at });
+            if let Some(other) = unattributed.get(production.product as usize).copied().flatten() {
+                *earliest = earliest.map(|at| at.min(if other == NEVER { 0 } else { other }));
+            }
+        }
+        earliest
+    }
+}

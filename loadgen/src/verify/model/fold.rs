@@ -1,0 +1,293 @@
+//! Lines into the model, one by one.
+
+use std::fmt::Display;
+
+use super::{Episode, MessageRow, Model, NEVER, NONE, Order, OrderId, Product, Production, Reading, flag, id_flag};
+use crate::history::event::{Event, FORMAT, FaultMark, FaultState, Header, Line, Micros, Phase, PhaseMark, Published, RoleState, Sample};
+use crate::verify::expectations::RecordedBy;
+use crate::verify::fingerprint::{Fingerprint, Kind};
+use crate::verify::model::FaultSeen;
+
+mod attempts;
+mod state;
+
+/// Contradictions that are listed in words; the rest is counted.
+const MALFORMED_LISTED: usize = 3;
+/// Stock below zero that is listed; the rest is counted.
+const BELOW_ZERO_LISTED: usize = 16;
+
+impl Model {
+    /// Takes everything that can be read.
+    pub(in crate::verify) fn fold<E: Display>(&mut self, lines: impl Iterator<Item = Result<Line, E>>) {
+        for line in lines {
+            match line {
+                Ok(line) => self.line(&line),
+                Err(error) => {
+                    self.read_error = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        self.close();
+    }
+
+    fn line(&mut self, line: &Line) {
+        if self.ended.is_some() {
+            self.malformed(|| "a line stands after the end mark".to_owned());
+        }
+        self.lines += 1;
+        self.last_at = self.last_at.max(line.at);
+        match &line.event {
+            Event::Header(header) => self.header(header),
+            Event::Phase(mark) => self.phase(line.at, mark),
+            Event::Stage { .. } => {}
+            Event::Invoke(invoke) => self.invoke(line.at, invoke),
+            Event::Complete(complete) => self.complete(line.at, complete),
+            Event::Published(published) => self.published(published),
+            Event::Sample(sample) => self.sample(line.at, sample),
+            Event::RestockSeen { production, product, quantity } => self.restock_seen(line.at, production, product, *quantity),
+            Event::Role(mark) => {
+                if mark.state == RoleState::Exited && !mark.planned {
+                    let note = mark.note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
+                    self.unplanned_exits.push(format!("{} pid {}{note}", mark.role, mark.pid));
+                }
+            }
+            Event::Fault(mark) => self.fault(line.at, mark),
+            Event::Lateness(lateness) => self.lateness.push(lateness.clone()),
+            Event::Final(row) => self.final_row(row),
+            Event::Ended { interrupted } => self.ended = Some(*interrupted),
+        }
+    }
+
+    /// What was still in flight when the history ended may have happened or not.
+    fn close(&mut self) {
+        for attempt in std::mem::take(&mut self.in_flight).into_values() {
+            self.attempts.unfinished += 1;
+            if let Some(order) = self.orders.get_mut(attempt.order as usize) {
+                order.flags |= flag::INFO;
+            }
+        }
+    }
+
+    pub(super) fn malformed(&mut self, sentence: impl FnOnce() -> String) {
+        self.malformed_total += 1;
+        if self.malformed.len() < MALFORMED_LISTED {
+            self.malformed.push(sentence());
+        }
+    }
+
+    fn header(&mut self, header: &Header) {
+        if self.lines != 1 {
+            self.malformed(|| "the header is not the first line, or there are two".to_owned());
+        }
+        if header.format > FORMAT {
+            self.malformed(|| format!("format {} is newer than this checker's {FORMAT}", header.format));
+        }
+        for (name, stock) in &header.initial_stock {
+            let product = self.product(name);
+            self.products[product as usize].initial = Some(*stock);
+        }
+        self.header.get_or_insert_with(|| header.clone());
+    }
+
+    fn phase(&mut self, at: Micros, mark: &PhaseMark) {
+        if mark.phase == Phase::Load || (mark.phase, mark.begin) == (Phase::Drain, true) {
+            // Quiet before the last buyer came proves nothing.
+            self.phases.quiet_since = None;
+        }
+        match (mark.phase, mark.begin) {
+            (Phase::Load, false) => self.phases.load_ended = Some(at),
+            (Phase::Drain, true) => {
+                self.phases.load_ended.get_or_insert(at);
+            }
+            (Phase::Drain, false) => self.phases.drained = Some((at, mark.reached == Some(true), mark.note.clone())),
+            (Phase::Verify, false) => {
+                self.phases.verify_ended = true;
+                self.phases.reading_failed |= mark.reached == Some(false);
+            }
+            _ => {}
+        }
+    }
+
+    /// Row of a product, made when it is new.
+    pub(super) fn product(&mut self, name: &str) -> u32 {
+        let row = self.product_names.intern(name);
+        if row as usize == self.products.len() {
+            self.products.push(Product::default());
+        }
+        row
+    }
+
+    pub(super) fn production(&mut self, name: &str) -> u32 {
+        let (row, new) = self.production_names.intern(Fingerprint::of(Kind::Production, name));
+        if new {
+            self.productions.push(Production::new());
+        }
+        row
+    }
+
+    pub(super) fn message(&mut self, name: &str) -> u32 {
+        let (row, new) = self.message_names.intern(Fingerprint::of(Kind::Message, name));
+        if new {
+            self.messages.push(MessageRow::default());
+        }
+        row
+    }
+
+    pub(super) fn episode(&mut self, name: &str) -> u32 {
+        let (row, new) = self.episode_names.intern(Fingerprint::of(Kind::Episode, name));
+        if new {
+            self.episodes.push(Episode { product: NONE, exists: false, mails: 0, named: NONE, mails_elsewhere: 0 });
+        }
+        row
+    }
+
+    /// Row of the order under a key (or whatever stands for one), made when it is new.
+    pub(super) fn order(&mut self, key: Fingerprint) -> u32 {
+        let (row, new) = self.keys.intern(key);
+        if new {
+            self.orders.push(Order::new());
+        }
+        row
+    }
+
+    pub(super) fn order_id(&mut self, name: &str) -> u32 {
+        let (row, new) = self.order_ids.intern(Fingerprint::of(Kind::Order, name));
+        if new {
+            self.ids.push(OrderId { order: NONE, flags: 0 });
+        }
+        row
+    }
+
+    pub(super) fn seen_below_zero(&mut self, at: Option<Micros>, product: u32, stock: i64, seen_in: &'static str) {
+        self.below_zero_total += 1;
+        if self.below_zero.len() < BELOW_ZERO_LISTED {
+            self.below_zero.push((at, product, stock, seen_in));
+        }
+    }
+
+    fn published(&mut self, published: &Published) {
+        self.published += 1;
+        let ids = &published.ids;
+        if !self.published_on.contains_key(&published.topic) {
+            self.published_on.insert(published.topic.clone(), 0);
+        }
+        if let Some(count) = self.published_on.get_mut(&published.topic) {
+            *count += 1;
+        }
+        if let Some(message) = &ids.message {
+            let row = self.message(message);
+            let row = &mut self.messages[row as usize];
+            self.redelivered += u64::from(row.published > 0);
+            row.published = row.published.saturating_add(1);
+        }
+        if ids.message.is_none() && ids.order.is_none() && ids.production.is_none() && ids.episode.is_none() {
+            self.published_without_ids += 1;
+        }
+        for consumer in 0..self.consumers.len().min(MessageRow::CONSUMERS) {
+            if self.consumers[consumer].topic == published.topic
+                && let Some(id) = id_for(self.consumers[consumer].recorded_by, ids)
+            {
+                let row = self.message(id);
+                self.messages[row as usize].publish_to(consumer);
+            }
+        }
+    }
+
+    fn sample(&mut self, at: Micros, sample: &Sample) {
+        for (name, stock) in &sample.stock {
+            let product = self.product(name);
+            self.readings.push(Reading { began: sample.began, at, product, stock: *stock });
+            if *stock < 0 {
+                self.seen_below_zero(Some(at), product, *stock, "a sample");
+            }
+        }
+        if sample.queues.is_empty() && sample.outbox.is_none() {
+            return;
+        }
+        let waiting: u64 =
+            sample.queues.iter().filter(|queue| !queue.dead_letter).map(|queue| queue.visible + queue.in_flight + queue.delayed).sum();
+        let quiet = waiting == 0 && sample.outbox.unwrap_or(0) == 0 && sample.open_productions.unwrap_or(0) == 0;
+        self.phases.quiet_since = if quiet { self.phases.quiet_since.or(Some(at)) } else { None };
+        if self.first_sample.as_ref().is_none_or(|(first, _)| at < *first) {
+            let mut leftovers: Vec<String> = sample
+                .queues
+                .iter()
+                .filter(|queue| queue.visible + queue.in_flight + queue.delayed > 0)
+                .map(|queue| format!("{} holds {}", queue.queue, queue.visible + queue.in_flight + queue.delayed))
+                .collect();
+            if let Some(outbox) = sample.outbox.filter(|rows| *rows > 0) {
+                leftovers.push(format!("the outbox holds {outbox}"));
+            }
+            if let Some(open) = sample.open_productions.filter(|open| *open > 0) {
+                leftovers.push(format!("{open} productions are open"));
+            }
+            self.first_sample = Some((at, leftovers));
+        }
+    }
+
+    fn restock_seen(&mut self, at: Micros, production: &str, product: &str, quantity: u64) {
+        let product = self.product(product);
+        let production = self.production(production);
+        let pieces = i64::try_from(quantity).unwrap_or(i64::MAX);
+        let row = &mut self.productions[production as usize];
+        if row.product == NONE {
+            row.product = product;
+        }
+        if row.seen_at == NEVER {
+            row.seen = pieces;
+            let sum = &mut self.products[product as usize].restock_seen;
+            *sum = sum.saturating_add(pieces);
+        }
+        row.seen_at = row.seen_at.min(at);
+    }
+
+    fn fault(&mut self, at: Micros, mark: &FaultMark) {
+        let place = self.faults.iter().position(|(rule, _)| *rule == mark.rule).unwrap_or_else(|| {
+            let unseen = FaultSeen { effective: false, fired: 0, first: NEVER, healed: None, last: 0 };
+            self.faults.push((mark.rule.clone(), unseen));
+            self.faults.len() - 1
+        });
+        let seen = &mut self.faults[place].1;
+        match mark.state {
+            FaultState::Requested => seen.first = seen.first.min(at),
+            FaultState::Effective => {
+                seen.effective = true;
+                seen.first = seen.first.min(at);
+                seen.last = seen.last.max(at);
+            }
+            FaultState::Fired => {
+                seen.fired += 1;
+                seen.first = seen.first.min(at);
+                seen.last = seen.last.max(at);
+            }
+            FaultState::Healed => seen.healed = Some(seen.healed.map_or(at, |healed| healed.max(at))),
+        }
+        if mark.state == FaultState::Fired && self.poison_rules.contains(&mark.rule) {
+            let row = mark.ids.message.as_deref().map_or(NONE, |message| self.message(message));
+            self.poison.push(row);
+        }
+    }
+}
+
+/// The id by which a consumer records a message.
+pub(super) fn id_for(recorded_by: RecordedBy, ids: &crate::history::event::BusinessIds) -> Option<&str> {
+    match recorded_by {
+        RecordedBy::Message => ids.message.as_deref(),
+        RecordedBy::Order => ids.order.as_deref(),
+        RecordedBy::Production => ids.production.as_deref(),
+        RecordedBy::Episode => ids.episode.as_deref(),
+    }
+}
+
+/// Marks an order id.
+pub(super) fn mark(ids: &mut [OrderId], row: u32, bits: u8) {
+    if let Some(id) = ids.get_mut(row as usize) {
+        id.flags |= bits;
+    }
+}
+
+/// The mark that the ledger leaves on an order id.
+pub(super) fn ledger_mark(sold: bool) -> u8 {
+    if sold { id_flag::LEDGER_SOLD } else { id_flag::LEDGER_REFUSED }
+}

@@ -1,0 +1,145 @@
+//! Recovers in time: after the last heal, throughput is back to 90 % of its own baseline and everything is drained, within the bound.
+//!
+//! Throughput is judged second by second, by when attempts were sent. With open arrivals it is the share of attempts that were served
+//! (answered as sold, sold out or with the page), because the arrival curve itself rises and falls; with closed arrivals, where slow answers
+//! thin the arrivals out, it is the number served. The baseline is the run's own, from before the first fault. The last second may be cut
+//! short and does not count; the bound on draining begins with the last arrival or the last heal, whichever is later.
+
+use super::expectations::Arrivals;
+use super::finding::{Findings, Ref, seconds};
+use super::model::{Model, NEVER, Second};
+use crate::history::event::Micros;
+
+/// Share of the baseline that counts as recovered, in percent.
+const RECOVERED_PERCENT: u64 = 90;
+/// One second, in the history's unit.
+const SECOND: Micros = 1_000_000;
+
+pub(super) fn judge(model: &Model, bound: Micros) -> Findings {
+    let mut findings = Findings::default();
+    let struck = struck(model);
+    if let Some((_, Some(healed))) = struck {
+        findings.count("last heal, ms", healed / 1_000);
+    }
+    if let Some((first, None)) = struck {
+        findings.missing(format!("a fault that struck at {} was never healed", seconds(first)));
+        return findings;
+    }
+    let healed = struck.and_then(|(_, healed)| healed);
+    drain(model, healed, bound, &mut findings);
+    if let (Some((first, _)), Some(healed)) = (struck, healed) {
+        throughput(model, (first, healed), bound, &mut findings);
+    }
+    findings
+}
+
+/// When the first fault may have struck, and when the last was healed (None when one was not).
+fn struck(model: &Model) -> Option<(Micros, Option<Micros>)> {
+    let mut result: Option<(Micros, Option<Micros>)> = None;
+    for (_, fault) in model.faults.iter().filter(|(_, fault)| fault.effective || fault.fired > 0) {
+        let healed = fault.healed;
+        result = Some(match result {
+            None => (fault.first, healed),
+            Some((first, before)) => (first.min(fault.first), before.zip(healed).map(|(a, b)| a.max(b))),
+        });
+    }
+    result
+}
+
+fn drain(model: &Model, healed: Option<Micros>, bound: Micros, findings: &mut Findings) {
+    let Some(load_ended) = model.phases.load_ended else {
+        findings.missing("the load phase never ended".to_owned());
+        return;
+    };
+    let from = load_ended.max(healed.unwrap_or(0));
+    let Some((marked, reached, note)) = &model.phases.drained else {
+        findings.missing("the drain phase never ended".to_owned());
+        return;
+    };
+    // The mark also waits for quiet to last; the first quiet sample is when it really was quiet.
+    let quiet = model.phases.quiet_since.map_or(*marked, |quiet| quiet.min(*marked));
+    let note = note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
+    let took = quiet.saturating_sub(from);
+    if *reached {
+        findings.count("drained after, ms", took / 1_000);
+        if took > bound {
+            findings.violated(vec![Ref::Run], || {
+                format!(
+                    "It took {} after the last arrival or heal until everything was drained{note}; the bound is {}.",
+                    seconds(took),
+                    seconds(bound)
+                )
+            });
+        }
+    } else if marked.saturating_sub(from) >= bound {
+        findings.violated(vec![Ref::Run], || {
+            format!(
+                "Not everything was drained {} after the last arrival or heal{note}; the bound is {}.",
+                seconds(marked - from),
+                seconds(bound)
+            )
+        });
+    } else {
+        findings.missing(format!(
+            "the drain was given up after {}, before its bound of {}{note}",
+            seconds(marked.saturating_sub(from)),
+            seconds(bound)
+        ));
+    }
+}
+
+fn throughput(model: &Model, (first, healed): (Micros, Micros), bound: Micros, findings: &mut Findings) {
+    let load_ended = model.phases.load_ended.unwrap_or(model.last_at);
+    if healed >= load_ended {
+        // Nobody arrived any more: the drain is all there is to judge.
+        return;
+    }
+    let place = |at: Micros| usize::try_from(at / SECOND).unwrap_or(usize::MAX);
+    let before = model.seconds.get(..place(first).min(model.seconds.len())).unwrap_or(&[]);
+    let first_offered = before.iter().position(|second| second.offered > 0).unwrap_or(before.len());
+    // The first second of arrivals may be cut short as well.
+    let before = before.get(first_offered + 1..).unwrap_or(&[]);
+    let offered: u64 = before.iter().map(|second| u64::from(second.offered)).sum();
+    let served: u64 = before.iter().map(|second| u64::from(second.served)).sum();
+    if offered == 0 || served == 0 || first == NEVER {
+        findings.missing("there is no full second of load before the first fault, so no baseline to come back to".to_owned());
+        return;
+    }
+    findings.count("served before the first fault, percent of what was offered", served * 100 / offered);
+    let recovered = |second: &Second| {
+        let target = match model.arrivals {
+            Arrivals::Open => u64::from(second.offered) * served * RECOVERED_PERCENT / (offered * 100),
+            Arrivals::Closed => served * RECOVERED_PERCENT / (before.len() as u64 * 100),
+        };
+        second.offered > 0 && u64::from(second.served) >= target
+    };
+    let after = place(healed) + 1;
+    let complete = place(load_ended).min(model.seconds.len());
+    let back = (after..complete).find(|second| recovered(&model.seconds[*second]));
+    match back {
+        Some(second) => {
+            let took = (second as u64 * SECOND).saturating_sub(healed);
+            findings.count("throughput back after, ms", took / 1_000);
+            if took > bound {
+                findings.violated(vec![Ref::Run], || {
+                    format!(
+                        "Throughput was back to {RECOVERED_PERCENT} % of its baseline only {} after the last heal; the bound is {}.",
+                        seconds(took),
+                        seconds(bound)
+                    )
+                });
+            }
+        }
+        None if load_ended.saturating_sub(healed) > bound + 2 * SECOND => findings.violated(vec![Ref::Run], || {
+            format!(
+                "Throughput never came back to {RECOVERED_PERCENT} % of its baseline within {} after the last heal.",
+                seconds(load_ended - healed)
+            )
+        }),
+        None => findings.missing(format!(
+            "buyers stopped arriving {} after the last heal, too soon to see throughput come back within {}",
+            seconds(load_ended - healed),
+            seconds(bound)
+        )),
+    }
+}

@@ -1,0 +1,122 @@
+//! Scenario files: those that ship are sound, and those that are not are told everything that is wrong at once.
+
+use loadgen::plan::Plan;
+use loadgen::scenario::{EditionName, Scenario, ScenarioErrors, Traffic};
+
+#[test]
+fn every_shipped_scenario_loads_and_can_be_planned() {
+    let catalogue = Scenario::catalogue();
+    let names: Vec<&str> = catalogue.iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(names, ["smoke", "steady", "rush", "shop-rush", "hostile", "soak"]);
+    for entry in &catalogue {
+        let scenario = Scenario::load(&entry.name).unwrap();
+        assert_eq!(scenario.name, entry.name, "the name in the file is the file's name");
+        assert!(entry.about.ends_with('.') && entry.about.matches(". ").count() == 0, "{}: not one sentence", entry.name);
+        let plan = Plan::derive(&scenario, 1);
+        assert!(plan.summary().purchases > 0, "{}", entry.name);
+        assert!(plan.to_string().contains(&plan.summary().checksum));
+    }
+}
+
+#[test]
+fn every_file_in_the_folder_ships() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let from_file = Scenario::load(path.to_str().unwrap()).unwrap();
+            assert_eq!(Scenario::load(name).unwrap(), from_file);
+        }
+    }
+}
+
+#[test]
+fn the_rush_is_fifty_times_its_baseline_and_sells_the_stock_out() {
+    let scenario = Scenario::load("rush").unwrap();
+    let Traffic::Open { stages } = &scenario.traffic else { panic!("a rush is open") };
+    let peak = stages.iter().map(|stage| stage.rate_to).fold(0.0, f64::max);
+    assert!((peak / stages[0].rate_from - 50.0).abs() < 0.001);
+    let plan = Plan::derive(&scenario, 1);
+    let wanted: u64 = plan.summary().pieces.values().sum();
+    assert!(wanted > 5 * u64::from(scenario.products[0].stock));
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_reported_together_with_their_place_and_the_way_out() {
+    let text = r#"name = "Rush Hour"
+about = "Wrong in many ways."
+edition = "donuts"
+weather = "fine"
+
+[stock]
+"CP-1" = -5
+
+[[stage]]
+name = "a"
+duration = 10
+rate = "8/s"
+to = "9/s"
+
+[[stage]]
+name = "b"
+duration = "2s"
+rate = "-8/s"
+
+[buyers]
+browse = "140%"
+patiense = "3s"
+quantities = { "1" = "50%", "2" = "30%" }
+
+[hostile]
+share = "1%"
+tricks = ["negativ_count"]
+
+[drain]
+timeout = "1s"
+"#;
+    let ScenarioErrors::Mistakes(mistakes) = Scenario::parse("my.toml", text).unwrap_err() else { panic!("these are mistakes of a file") };
+    let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let ScenarioErrors::Mistakes(mistakes) = Scenario::parse("empty.toml", "").unwrap_err() else { panic!("these are mistakes of a file") };
+    let told: Vec<&str> = mistakes.iter().map(|mistake| mistake.message.as_str()).collect();
+    assert_eq!(told, ["`name` is missing", "`about` is missing", "`stock` is missing", "nobody comes"]);
+}
+
+#[test]
+fn broken_toml_is_told_where() {
+    let told = Scenario::parse("broken.toml", "name = \"x\"\nabout = = 3\n").unwrap_err().to_string();
+    assert!(told.contains("broken.toml:2:"), "{told}");
+}
+
+#[test]
+fn an_unknown_name_is_told_what_there_is() {
+    let told = Scenario::load("rsh").unwrap_err().to_string();
+    assert!(told.contains("\"rsh\"") && told.contains("smoke, steady, rush"), "{told}");
+    let told = Scenario::load("./nowhere.toml").unwrap_err().to_string();
+    assert!(told.contains("nowhere.toml"), "{told}");
+}
+
+#[test]
+fn products_without_a_share_divide_what_is_left() {
+    let text = r#"
+name = "three"
+about = "Three items."
+edition = "shop"
+[stock]
+"1" = { pieces = 5, share = "50%" }
+"2" = 5
+"3" = 5
+[closed]
+users = 2
+think_time = "100ms"
+duration = "1s"
+"#;
+    let scenario = Scenario::parse("three.toml", text).unwrap();
+    assert_eq!(scenario.edition, EditionName::Shop);
+    assert_eq!(scenario.products.iter().map(|product| product.share).collect::<Vec<_>>(), [0.5, 0.25, 0.25]);
+}
