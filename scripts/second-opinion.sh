@@ -3,6 +3,7 @@
 # what passed into docs/brokers.md. Fails on a difference that docs/brokers.md does not explain.
 #
 #   scripts/second-opinion.sh embedded|localstack|fauxqs|ministack|moto [TEST-FILTER]
+#   scripts/second-opinion.sh localstack|fauxqs|ministack|moto --scenario NAME    the whole pipeline on it, judged; writes no table
 #
 # Installs into target/second-opinion/<name>, listens on a free port of 127.0.0.1 only, and ends what it started.
 # With a TEST-FILTER the table is left alone.
@@ -11,6 +12,11 @@ cd "$(dirname "$0")/.."
 
 name="${1:-}"
 filter="${2:-}"
+scenario=""
+if [ "$filter" = --scenario ]; then
+  scenario="${3:?name a scenario}"
+  filter=""
+fi
 home="$PWD/target/second-opinion/$name"
 server_pid=""
 suite_pid=""
@@ -96,6 +102,14 @@ endpoint=()
 if [ -n "$server_pid" ]; then
   python3 scripts/second-opinion/await_loopback.py "$port" "$server_pid" || { tail -20 "$home/server.log" >&2; exit 1; }
   endpoint=(AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_REGION=us-east-1)
+fi
+
+if [ -n "$scenario" ]; then
+  cargo build --package loadgen
+  status=0
+  target/debug/loadgen --scenario "$scenario" --seed "${SECOND_OPINION_SEED:-1}" --backend "http://127.0.0.1:$port" \
+    --out "$home/runs" --quiet || status=$?
+  exit "$status"
 fi
 
 cargo test --package reference --test it --no-run

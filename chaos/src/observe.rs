@@ -1,5 +1,7 @@
 //! Where taps report to. Nothing here ever waits: traffic does not stand still for whoever listens.
 
+mod effect;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +18,8 @@ pub trait Observer: Send + Sync {
     fn exchange(&self, exchange: Exchange);
     /// A fault struck.
     fn fired(&self, fired: Fired);
+    /// A rule was seen to take effect, for the first time.
+    fn took_effect(&self, effect: TookEffect);
 }
 
 /// Nobody listens.
@@ -25,6 +29,7 @@ pub struct Unobserved;
 impl Observer for Unobserved {
     fn exchange(&self, _: Exchange) {}
     fn fired(&self, _: Fired) {}
+    fn took_effect(&self, _: TookEffect) {}
 }
 
 /// What was reported.
@@ -34,6 +39,8 @@ pub enum Report {
     Exchange(Exchange),
     /// A fault struck.
     Fired(Fired),
+    /// A rule was seen to take effect.
+    TookEffect(TookEffect),
 }
 
 /// Sends reports into a bounded channel; when it is full they are counted as missed, and the traffic goes on.
@@ -72,6 +79,10 @@ impl Observer for Channel {
     fn fired(&self, fired: Fired) {
         self.send(Report::Fired(fired));
     }
+
+    fn took_effect(&self, effect: TookEffect) {
+        self.send(Report::TookEffect(effect));
+    }
 }
 
 /// Business ids by name. The first one decides what happens.
@@ -101,6 +112,8 @@ pub struct Sighting<'a> {
     pub method: &'a str,
     /// Path without query.
     pub path: &'a str,
+    /// What stands behind the path and its question mark.
+    pub query: &'a str,
     /// Headers of the request.
     pub headers: &'a HeaderMap,
     /// AWS action.
@@ -145,18 +158,43 @@ pub struct Exchange {
     pub ending: Ending,
     /// Whether the upstream answered at least once, and with which status: what the fault hides from the caller.
     pub upstream_status: Option<u16>,
+    /// How often the upstream answered, the repetitions that faults made included.
+    pub upstream_answers: u32,
+    /// Messages of it that were not passed on, in either direction.
+    pub kept_back: u32,
+    /// How much longer the faults that struck it meant it to take.
+    pub added: Duration,
     /// Bytes of the request's body.
     pub request_bytes: u64,
     /// Bytes of the answer's body, before any fault of the answer.
     pub answer_bytes: u64,
     /// When it had been read.
     pub began: Instant,
+    /// Bytes of the body that the caller was given, as far as it takes them.
+    pub passed_bytes: u64,
     /// Until the answer began to be written, or the connection was given up.
     pub took: Duration,
     /// Rules that struck it or its messages.
     pub rules: Vec<Arc<str>>,
+    /// How what was forwarded differs from what was sent; None when it does not.
+    pub altered: Option<String>,
     /// Why the upstream gave no answer.
     pub note: Option<String>,
+}
+
+/// A rule that was seen to take effect.
+#[derive(Debug, Clone)]
+pub struct TookEffect {
+    /// Name of the rule.
+    pub rule: Arc<str>,
+    /// Word for the fault.
+    pub fault: &'static str,
+    /// Name of the hop.
+    pub hop: Arc<str>,
+    /// When it was seen.
+    pub at: Instant,
+    /// What was seen, in words.
+    pub seen: String,
 }
 
 /// A fault that struck.
@@ -172,6 +210,10 @@ pub struct Fired {
     pub point: Point,
     /// Whom it struck.
     pub ids: Ids,
+    /// The id that decided: the first of `ids`, or the number of what has none.
+    pub id: Box<str>,
+    /// How often that id had passed the point before.
+    pub attempt: u32,
     /// When.
     pub at: Instant,
     /// More, where there is more to say: the text of the poison, a message that could not be sent on.

@@ -1,4 +1,4 @@
-//! A fault plan: rules in a TOML file, read with all its mistakes at once.
+//! A fault plan: rules and incidents in a TOML file, read with all its mistakes at once.
 //!
 //! ```toml
 //! [[rule]]
@@ -12,29 +12,33 @@
 //! ```
 
 mod fields;
+mod incidents;
 mod mistake;
 mod read;
 mod values;
 
 use std::path::{Path, PathBuf};
 
-pub use self::mistake::{Mistake, PlanError};
+pub use self::fields::{Fields, nearest, whole_number};
+pub use self::incidents::{INCIDENTS, IncidentWord};
+pub use self::mistake::{Mistake, Mistakes, PlanError, listed};
 pub use self::read::{FAULTS, FaultWord};
+pub use self::values::{SHARE, share};
 
-use self::fields::Fields;
-use self::mistake::Mistakes;
 use crate::decision::{Rule, TapKind};
-use toml::de::DeTable;
+use crate::incident::Incident;
 
-/// Rules in the order of the file, which is the order in which they combine.
-#[derive(Debug, Clone, PartialEq)]
+/// What is to go wrong.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// The rules.
+    /// What is decided per request, in the order of the file, which is the order in which rules combine.
     pub rules: Vec<Rule>,
+    /// What is done at a moment, in the order of the file.
+    pub incidents: Vec<Incident>,
 }
 
 impl Plan {
-    /// Reads a file that holds nothing but `[[rule]]`s.
+    /// Reads a file that holds nothing but `[[rule]]`s (incidents among them).
     ///
     /// # Errors
     /// [`PlanError`] with the path, or with everything that is wrong in the file.
@@ -43,29 +47,33 @@ impl Plan {
         Self::parse(&path.display().to_string(), &text)
     }
 
-    /// Reads a text that holds nothing but `[[rule]]`s; `origin` is what mistakes call it.
+    /// Reads a text that holds nothing but `[[rule]]`s (incidents among them); `origin` is what mistakes call it.
     ///
     /// # Errors
     /// [`PlanError::Mistakes`] with everything that is wrong.
     pub fn parse(origin: &str, text: &str) -> Result<Self, PlanError> {
         let mut mistakes = Mistakes::new(origin, text);
-        let table = syntax(text, &mut mistakes);
+        let table = mistakes.syntax(text);
         let mut top = Fields::top(table.get_ref());
-        let rules = read::rules(&mut top, "rule", &mut mistakes);
+        let plan = Self::read(&mut top, "rule", &mut mistakes);
         top.finish(&mut mistakes);
-        mistakes.into_result().map(|()| Self { rules })
+        mistakes.into_result().map(|()| plan).map_err(PlanError::Mistakes)
     }
 
-    /// Reads the rules from the tables `[[key]]` of a larger file, whose other keys are somebody else's.
+    /// Reads the tables `[[key]]` of a larger file that somebody else is reading, so that its mistakes are reported with all others.
+    pub fn read(top: &mut Fields<'_, '_>, key: &'static str, mistakes: &mut Mistakes<'_>) -> Self {
+        read::plan(top, key, mistakes)
+    }
+
+    /// Reads rules and incidents from the tables `[[key]]` of a larger file, whose other keys are somebody else's.
     ///
     /// # Errors
     /// [`PlanError::Mistakes`] with everything that is wrong in those tables.
     pub fn parse_within(origin: &str, text: &str, key: &'static str) -> Result<Self, PlanError> {
         let mut mistakes = Mistakes::new(origin, text);
-        let table = syntax(text, &mut mistakes);
-        let mut top = Fields::top(table.get_ref());
-        let rules = read::rules(&mut top, key, &mut mistakes);
-        mistakes.into_result().map(|()| Self { rules })
+        let table = mistakes.syntax(text);
+        let plan = Self::read(&mut Fields::top(table.get_ref()), key, &mut mistakes);
+        mistakes.into_result().map(|()| plan).map_err(PlanError::Mistakes)
     }
 
     /// Rules whose fault a tap of that kind cannot do.
@@ -74,20 +82,13 @@ impl Plan {
     }
 }
 
-fn syntax<'i>(text: &'i str, mistakes: &mut Mistakes<'_>) -> toml::Spanned<DeTable<'i>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        mistakes.add(&error.span().unwrap_or_default(), format!("this is not TOML: {}", error.message()), "see https://toml.io");
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::decision::{After, Before, Delay, Fault, Share};
+    use crate::incident::{Moment, Skew, What, When};
 
     #[test]
     fn a_rule_is_read_with_all_its_conditions() {
@@ -109,6 +110,8 @@ from = "5s"
 until = "1m"
 after_requests = 10
 until_requests = 20
+after_sales = 500
+until_sales = 700
 phase = "storm"
 "#;
         let plan = Plan::parse("plan.toml", text).unwrap();
@@ -120,6 +123,7 @@ phase = "storm"
         assert_eq!(rule.select.share, Share::new(0.2).unwrap());
         assert_eq!((rule.select.from, rule.select.until), (Duration::from_secs(5), Some(Duration::from_secs(60))));
         assert_eq!((rule.select.first, rule.select.after_requests, rule.select.until_requests), (Some(3), 10, Some(20)));
+        assert_eq!((rule.select.after_sales, rule.select.until_sales), (500, Some(700)));
         assert_eq!(rule.select.phase.as_deref(), Some("storm"));
     }
 
@@ -150,13 +154,13 @@ rule = [
         let lines: Vec<&str> = error.lines().collect();
         let expected = [
             "plan.toml:3:9: there is no fault \"lose-anser\"; did you mean `lose-answer`?",
-            "plan.toml:5:1: `delay` is missing; write \"250ms\", { from = \"100ms\", to = \"300ms\" } or { mean = \"200ms\", cap = \"2s\" }",
+            "plan.toml:5:1: `rule[1].delay` is missing; write \"250ms\", { from = \"100ms\", to = \"300ms\" } or { mean = \"200ms\", cap = \"2s\" }",
             "plan.toml:6:8: two rules are called \"a\"; give each a name of its own",
-            "plan.toml:8:9: `share` is not a share; write a percentage in quotes, from \"0%\" to \"100%\"",
-            "plan.toml:9:1: unknown key `shares`; did you mean `share`?",
-            "plan.toml:10:1: unknown key `status`; the fault \"delay\" has no such parameter",
-            "plan.toml:12:1: `name` is missing; name = \"…\", by which the journal knows the rule",
-            "plan.toml:14:9: `delay` is not a duration; write a number and a unit in quotes: \"250us\", \"250ms\", \"1.5s\", \"2m\"",
+            "plan.toml:8:9: `rule[1].share` is not a share; write a percentage in quotes, from \"0%\" to \"100%\"",
+            "plan.toml:9:1: unknown key `rule[1].shares`; did you mean `share`?",
+            "plan.toml:10:1: unknown key `rule[1].status`; the fault \"delay\" has no such parameter",
+            "plan.toml:12:1: `rule[2].name` is missing; name = \"…\", by which the journal knows the rule",
+            "plan.toml:14:9: `rule[2].delay` is not a duration; write a number and a unit in quotes, at most a week: \"250us\", \"250ms\", \"1.5s\", \"2m\", \"1h\"",
         ];
         assert_eq!(lines, expected);
     }
@@ -173,6 +177,44 @@ rule = [
         let text = "[[rule]]\nname = \"a\"\nfault = \"again\"\nfrom = \"5s\"\nuntil = \"5s\"\nafter_requests = 3\nuntil_requests = 2\n";
         let error = Plan::parse("plan.toml", text).unwrap_err().to_string();
         assert_eq!(error.lines().count(), 2, "{error}");
+    }
+
+    #[test]
+    fn an_incident_stands_among_the_rules_and_says_when() {
+        let text = r#"
+rule = [
+  { name = "dead", fault = "kill", role = "sales", down_for = "1s", after_sales = 500 },
+  { name = "lost", fault = "lose-answer" },
+  { name = "late", fault = "clock-skew", role = "relay", by = "-90s", for = "5s", phase = "peak" },
+  { name = "storm", fault = "restart-storm", role = "relay", times = 5, every = "2s", from = "3s" },
+]"#;
+        let plan = Plan::parse("plan.toml", text).unwrap();
+        assert_eq!(plan.rules.len(), 1);
+        let second = Duration::from_secs(1);
+        let [dead, late, storm] = plan.incidents.as_slice() else { panic!("{plan:?}") };
+        assert_eq!(dead.what, What::Kill { role: "sales".into(), down_for: second });
+        assert_eq!(dead.when, When::once(Moment::AfterSales(500)));
+        assert_eq!(late.what, What::ClockSkew { role: "relay".into(), by: Skew { micros: -90_000_000 }, lasts: 5 * second });
+        assert_eq!(late.when.first, Moment::Phase("peak".into()));
+        assert_eq!((&storm.what, storm.when.span()), (&What::Restart { role: "relay".into() }, 8 * second));
+    }
+
+    #[test]
+    fn mistakes_of_incidents_are_reported_with_those_of_rules() {
+        let text = "[[rule]]\nname = \"a\"\nfault = \"kill\"\nfrom = \"1s\"\nphase = \"peak\"\nshare = \"5%\"\n\n[[rule]]\nname = \"b\"\nfault = \"restart-storm\"\nrole = \"relay\"\ntimes = 3\n\n[[rule]]\nname = \"c\"\nfault = \"pause\"\nrole = \"x\"\nfor = \"2s\"\nfrom = \"1s\"\ntimes = 2\nevery = \"1s\"\n\n[[rule]]\nname = \"d\"\nfault = \"kil\"\n";
+        let error = Plan::parse("plan.toml", text).unwrap_err().to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        let expected = [
+            "plan.toml:1:1: `rule[0].role` is missing; say which process, role = \"sales\"",
+            "plan.toml:1:1: `rule[0].down_for` is missing; say for how long, down_for = \"2s\"",
+            "plan.toml:1:1: more than one key says when it happens; say when: from = \"5s\", after_sales = 500, or phase = \"peak\"",
+            "plan.toml:6:1: unknown key `rule[0].share`; the fault \"kill\" has no such parameter",
+            "plan.toml:8:1: nothing says when it happens; say when: from = \"5s\", after_sales = 500, or phase = \"peak\"",
+            "plan.toml:8:1: `rule[1].every` is missing; give both how often and how far apart, times = 5 and every = \"1s\"",
+            "plan.toml:21:9: the next occurrence begins before the one before is over; make `every` longer than one occurrence lasts",
+            "plan.toml:25:9: there is no fault \"kil\"; did you mean `kill`?",
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]

@@ -130,6 +130,13 @@ impl Process {
         Ok(Paused { pid: self.pid })
     }
 
+    /// What the kernel says that it is doing, as in proc(5): 'R' runs, 'S' sleeps, 'T' stands still, 'Z' has ended and was not waited for.
+    /// None when it is gone, and where the system does not tell.
+    #[must_use]
+    pub fn state(&self) -> Option<char> {
+        state(self.pid())
+    }
+
     /// Waits for its end. Cancel-safe.
     ///
     /// # Errors
@@ -155,6 +162,14 @@ impl Process {
     fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
         kill(self.pid, signal).map_err(|source| ProcessError::Signal { name: self.name.clone(), pid: self.pid.as_raw(), signal, source })
     }
+}
+
+/// What the kernel says that a process is doing; see [`Process::state`].
+#[must_use]
+pub fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name stands in brackets before it, and may hold anything.
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
 /// A paused process; dropping it resumes the process.
@@ -191,12 +206,6 @@ mod tests {
         command
     }
 
-    /// State of a process as the kernel has it: 'T' stopped, 'S' sleeping, …
-    fn state(pid: u32) -> char {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.rsplit(')').next().unwrap().trim_start().chars().next().unwrap()
-    }
-
     async fn until(what: &str, mut reached: impl FnMut() -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !reached() {
@@ -210,16 +219,16 @@ mod tests {
         let mut process = Process::spawn("victim", &mut shell("echo up; read line")).unwrap();
         process.kill().unwrap();
         let status = tokio::time::timeout(PATIENCE, process.wait()).await.unwrap().unwrap();
-        assert_eq!(status.signal(), Some(9));
+        assert_eq!((status.signal(), process.state()), (Some(9), None));
     }
 
     #[tokio::test]
     async fn a_paused_process_stands_still_until_the_guard_is_dropped() {
         let process = Process::spawn("victim", &mut shell("read line")).unwrap();
         let paused = process.pause().unwrap();
-        until("the process to stop", || state(process.pid()) == 'T').await;
+        until("the process to stop", || process.state() == Some('T')).await;
         drop(paused);
-        until("the process to go on", || state(process.pid()) != 'T').await;
+        until("the process to go on", || process.state() != Some('T')).await;
     }
 
     #[tokio::test]

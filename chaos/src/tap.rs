@@ -7,11 +7,12 @@ pub mod aws;
 pub mod http;
 pub mod tcp;
 
+mod door;
 mod listener;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,9 +22,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::decision::Point;
-use crate::faults::{Faults, Strike};
-use crate::observe::{Extractor, Fired, Ids, Observer, Unobserved};
+use crate::decision::{Fault, Point, Rule, SendFault};
+use crate::faults::{Faults, Hit, Strike};
+use crate::observe::{Exchange, Extractor, Fired, Ids, Observer, TookEffect, Unobserved};
+
+pub use self::door::{Closed, Door};
 
 /// The hop that a tap stands on: its name, what may happen there, and who listens.
 #[derive(Clone)]
@@ -93,7 +96,7 @@ pub struct UpstreamError {
 /// A tap that is up. Dropping it ends it at once; [`Tap::stop`] lets it finish.
 #[derive(Debug)]
 pub struct Tap {
-    address: SocketAddr,
+    door: Door,
     shutdown: CancellationToken,
     tasks: TaskTracker,
     accepting: JoinHandle<()>,
@@ -109,6 +112,16 @@ pub enum TapError {
         hop: Arc<str>,
         /// Why.
         source: io::Error,
+    },
+    /// It did not close, or did not open again.
+    #[error("the tap on {address} is not {wanted} after {within:?}")]
+    Door {
+        /// Where it listens, or should.
+        address: SocketAddr,
+        /// "closed" or "open".
+        wanted: &'static str,
+        /// For how long was waited.
+        within: Duration,
     },
     /// Connections or held messages were cut off.
     #[error("the tap on {address} still had {open} connections or messages after {within:?}")]
@@ -153,12 +166,36 @@ impl Hop {
 
     /// Reports every fault of a strike.
     fn report(&self, point: Point, ids: &Ids, strike: &Strike) {
-        for hit in strike.hits() {
-            self.report_one(point, ids, hit.rule(), hit.fault().name(), None);
+        // Poison is reported when it is sent, with its text.
+        for hit in strike.hits().iter().filter(|hit| !matches!(hit.fault(), Fault::Send(SendFault::Poison { .. }))) {
+            self.report_one(point, ids, strike, hit, None);
         }
     }
 
-    fn report_one(&self, point: Point, ids: &Ids, rule: &Arc<str>, fault: &'static str, note: Option<String>) {
+    /// Reports what became of a request, and every rule that shows in it for the first time.
+    fn passed(&self, exchange: Exchange) {
+        if !exchange.rules.is_empty() {
+            for armed in self.faults.shown_by(&exchange) {
+                self.report_effect(&armed.rule, exchange.in_words());
+            }
+        }
+        self.observer.exchange(exchange);
+    }
+
+    /// A rule was seen to take effect where no exchange shows it.
+    fn saw(&self, hit: &Hit, seen: impl FnOnce() -> String) {
+        if self.faults.confirm_effective(hit.rule()) {
+            self.report_effect(&hit.armed.rule, seen());
+        }
+    }
+
+    fn report_effect(&self, rule: &Rule, seen: String) {
+        let (name, hop) = (Arc::clone(&rule.name), Arc::clone(&self.name));
+        self.observer.took_effect(TookEffect { rule: name, fault: rule.fault.name(), hop, at: Instant::now(), seen });
+    }
+
+    fn report_one(&self, point: Point, ids: &Ids, strike: &Strike, hit: &Hit, note: Option<String>) {
+        let (rule, fault) = (hit.rule(), hit.fault().name());
         tracing::debug!(hop = %self.name, rule = %rule, fault, id = ids.deciding(), "a fault struck");
         self.observer.fired(Fired {
             rule: Arc::clone(rule),
@@ -166,6 +203,8 @@ impl Hop {
             hop: Arc::clone(&self.name),
             point,
             ids: ids.clone(),
+            id: strike.id().into(),
+            attempt: strike.attempt(),
             at: Instant::now(),
             note,
         });
@@ -220,6 +259,19 @@ impl Upstream {
     pub fn host(&self) -> &str {
         self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host)
     }
+
+    /// Whether it is this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(self.host())
+    }
+}
+
+/// Whether a host is this machine; a name other than "localhost" is not looked up, and is not.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl From<SocketAddr> for Upstream {
@@ -232,7 +284,13 @@ impl Tap {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.door.address()
+    }
+
+    /// Its door.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// Accepts no more, and lets every connection finish the request it is at; cuts off what is left after `within`.
@@ -242,7 +300,7 @@ impl Tap {
     /// [`TapError::Busy`] when something was cut off.
     pub async fn stop(mut self, within: Duration) -> Result<(), TapError> {
         self.shutdown.cancel();
-        let (address, tasks) = (self.address, self.tasks.clone());
+        let (address, tasks) = (self.address(), self.tasks.clone());
         // Ok or not: a task that accepts connections ends when it is told to.
         let _ = (&mut self.accepting).await;
         tasks.close();

@@ -38,7 +38,7 @@ function number(value) {
   return value >= 100 || Number.isInteger(value) ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
 }
 
-// Stages and phases are shaded, fault windows coloured, unasked deaths marked; only the first chart carries their names.
+// Stages and phases are shaded, faults coloured and ticked, unasked deaths marked; only the first charts carry the names of stages.
 function marksPlugin(marks, named) {
   function spans(u, list, paint) {
     for (const span of list) {
@@ -54,10 +54,18 @@ function marksPlugin(marks, named) {
       ctx.fillStyle = colour("shade");
       ctx.fillRect(from, bbox.top, width, bbox.height);
     });
-    spans(u, marks.faults, (span, from, width) => {
-      ctx.fillStyle = colour("fault");
-      ctx.fillRect(from, bbox.top, Math.max(width, 2 * ratio), bbox.height);
+    ctx.fillStyle = colour("fault");
+    spans(u, marks.bands, (band, from, width) => {
+      ctx.globalAlpha = 0.45 + 0.55 * band.depth;
+      ctx.fillRect(from, bbox.top, width, bbox.height);
     });
+    ctx.globalAlpha = 1;
+    for (const tick of marks.ticks) {
+      const x = Math.round(u.valToPos(tick.at, "x", true));
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.fillStyle = colour(tick.colour);
+      ctx.fillRect(x - ratio, bbox.top + 4 * tick.lane * ratio, 2 * ratio, 4 * ratio);
+    }
     for (const line of marks.lines) {
       const x = Math.round(u.valToPos(line.at, "x", true));
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
@@ -76,14 +84,37 @@ function marksPlugin(marks, named) {
         const text = shortened(span.name, Math.max(0, Math.floor(width / (6.5 * ratio))));
         if (text.length > 1) ctx.fillText(text, from + 3 * ratio, bbox.top - 2 * ratio);
       });
-      // Faults that overlap get lines of their own, as far as there is room.
+    }
+    ctx.restore();
+  } } };
+}
+
+// Faults as bars, one line each: pale while wanted, full while in effect. Drawn behind a chart whose y axis counts the lines.
+function barsPlugin(bars, rows) {
+  return { hooks: { drawClear: (u) => {
+    const { ctx, bbox } = u, ratio = devicePixelRatio || 1, height = bbox.height / rows;
+    ctx.save();
+    ctx.beginPath(); ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height); ctx.clip();
+    ctx.font = FONT.replace("12px", Math.min(11, Math.max(7, height / ratio - 3)) * ratio + "px");
+    ctx.textBaseline = "middle";
+    for (const bar of bars) {
+      const at = (value) => u.valToPos(value, "x", true);
+      const top = bbox.top + bar.row * height, from = at(bar.from), to = Math.max(at(bar.to), from + 2 * ratio);
       ctx.fillStyle = colour("failed");
-      ctx.textBaseline = "top";
-      let row = 0;
-      spans(u, marks.faults, (span, from, width) => {
-        if (row < 4) ctx.fillText(shortened("fault: " + span.name, Math.max(14, Math.floor(width / (6 * ratio)))), from + 3 * ratio, bbox.top + (3 + 13 * row) * ratio);
-        row += 1;
-      });
+      ctx.globalAlpha = 0.25;
+      ctx.fillRect(from, top + ratio, to - from, height - 2 * ratio);
+      if (bar.effective != null) {
+        ctx.globalAlpha = 0.55;
+        ctx.fillRect(at(bar.effective), top + ratio, to - at(bar.effective), height - 2 * ratio);
+      }
+      ctx.globalAlpha = 1;
+      if (bar.name && height >= 9 * ratio) {
+        const text = shortened(bar.name, 60), wide = ctx.measureText(text).width + 6 * ratio;
+        const right = bbox.left + bbox.width, room = from + wide <= right;
+        ctx.textAlign = room ? "left" : "right";
+        ctx.fillStyle = colour("ink");
+        ctx.fillText(text, room ? Math.max(from, bbox.left) + 4 * ratio : right - 4 * ratio, top + height / 2);
+      }
     }
     ctx.restore();
   } } };
@@ -188,7 +219,7 @@ function chart(parent, options) {
     },
     axes: [
       { ...axis, size: 30, space: 60, values: (self, ticks) => ticks.map(options.formatX || clock), splits: options.splitsX, incrs: options.logX ? undefined : SECONDS_BETWEEN_TICKS, filter: options.logX ? (self, ticks) => ticks : undefined },
-      { ...axis, size: 64, space: 28, values: (self, ticks) => ticks.map((tick) => (tick == null ? "" : format(tick))) },
+      { ...axis, size: 64, space: 28, grid: { ...axis.grid, show: !options.noAxisY }, values: (self, ticks) => ticks.map((tick) => (tick == null || options.noAxisY ? "" : format(tick))) },
     ],
     series: [
       { label: options.labelX || "at", value: (self, value) => (value == null ? "–" : (options.formatX || clock)(value)) },

@@ -19,19 +19,55 @@
     const load = series.phases.find((phase) => phase.phase === "load");
     const others = series.phases.filter((phase) => phase.phase !== "load" || stages.length === 0).map((phase) => span(phase.phase, phase.from, phase.to));
     const end = (series.buckets * series.bucket_us) / 1e6;
-    const open = new Map(), faults = [];
-    for (const row of series.faults) {
-      if (row.state === "healed") {
-        if (open.has(row.rule)) faults.push({ name: row.rule, from: open.get(row.rule), to: row.at / 1e6 });
-        open.delete(row.rule);
-      } else if ((row.state === "effective" || row.state === "requested") && !open.has(row.rule)) {
-        open.set(row.rule, row.at / 1e6);
-      }
-    }
-    for (const [rule, from] of open) faults.push({ name: rule, from, to: end });
     const deaths = series.roles.filter((row) => row.state === "exited" && !row.planned).map((row) => ({ at: row.at / 1e6, colour: "failed" }));
     const bounds = load ? [{ at: load.from / 1e6, colour: "muted" }, { at: load.to / 1e6, colour: "muted" }] : [];
-    return { shaded: stages.filter((_, index) => index % 2 === 0), names: [...stages, ...others], faults, lines: [...bounds, ...deaths] };
+    return { shaded: stages.filter((_, index) => index % 2 === 0), names: [...stages, ...others], bands: bands(), ticks: ticks(), lines: [...bounds, ...deaths] };
+  }
+
+  const spans = (series.fault_spans || []).map((span) => ({
+    rule: span.rule, from: span.from / 1e6, to: (span.to == null ? series.buckets * series.bucket_us : span.to) / 1e6,
+    effective: span.effective == null ? null : span.effective / 1e6, healed: span.to == null ? null : span.to / 1e6,
+  }));
+
+  // Hundreds of faults are one band wherever they touch; how many are in force at once, as a share of the most, is its depth.
+  function bands() {
+    const edges = spans.flatMap((span) => [[span.from, 1], [Math.max(span.to, span.from), -1]]).sort((a, b) => a[0] - b[0]);
+    const list = [];
+    let depth = 0, since = 0;
+    for (const [at, step] of edges) {
+      if (depth > 0 && at > since) list.push({ from: since, to: at, depth });
+      depth += step;
+      since = at;
+    }
+    const most = Math.max(1, ...list.map((band) => band.depth));
+    for (const band of list) band.depth = most === 1 ? 0.5 : band.depth / most;
+    return list;
+  }
+
+  function ticks() {
+    const tick = (at, colour, lane) => (at == null ? [] : [{ at, colour, lane }]);
+    return spans.flatMap((span) => [...tick(span.from, "muted", 0), ...tick(span.effective, "failed", 1), ...tick(span.healed, "pass", 2)]);
+  }
+
+  const MOST_ROWS = 48;
+
+  // One line per rule, in the order in which they were wanted.
+  function faults(parent) {
+    if (spans.length === 0) return;
+    const rules = Array.from(new Set(spans.map((span) => span.rule))), rows = Math.min(rules.length, MOST_ROWS), named = new Set();
+    const bars = spans.map((span) => ({ ...span, row: rules.indexOf(span.rule) })).filter((bar) => bar.row < rows);
+    for (const bar of bars) {
+      if (!named.has(bar.rule)) bar.name = bar.rule;
+      named.add(bar.rule);
+    }
+    const inForce = x.map((from) => spans.filter((span) => span.from < from + seconds && span.to >= from).length);
+    const hidden = { stroke: "none", width: 0 };
+    const beyond = rules.length > rows ? "; " + (rules.length - rows) + " more are not drawn" : "";
+    chart(parent, {
+      ...overTime, title: "Faults", about: "pale: wanted, full: in effect" + beyond, wide: true, height: 90 + Math.max(2, rows) * (rows > 16 ? 13 : 17), noAxisY: true,
+      plugins: [barsPlugin(bars, Math.max(2, rows))], rangeY: () => [0, 1],
+      lines: [{ label: "in force", values: inForce, ...hidden }, { label: "strikes", values: series.strikes || [], ...hidden }],
+    });
   }
 
   const overTime = { x, shared: true, marks: marks() };
@@ -161,6 +197,7 @@
     timeCharts.length = 0;
     answers(charts);
     latencyOverTime(charts);
+    faults(charts);
     for (const product of series.stock) stock(charts, product);
     queues(charts);
     percentiles(curve);

@@ -1,13 +1,21 @@
 //! The command line, parsed once into a checked [`Request`].
 
 mod execute;
+mod many;
+mod shards;
+mod shrink;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use reference::defects::{BadDefect, Defect};
 
 pub use self::execute::main;
+pub use self::shards::{ShardArgs, WatchArgs};
+pub use self::shrink::ShrinkArgs;
+use crate::ground::Ground;
 use crate::report::Format;
 
 /// What `loadgen --help` says.
@@ -33,15 +41,129 @@ pub struct RunArgs {
     /// Scenario to run: a name from `loadgen scenarios`, or the path of a TOML file
     #[arg(long, value_name = "NAME|FILE", required = true)]
     pub scenario: Option<String>,
+    /// System to run it against, described in a TOML file (see docs/targets.md) [default: the reference pipeline]
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["defect", "run_id"])]
+    pub target: Option<PathBuf>,
     /// Seed of everything random in the run; the same seed makes the same plan [default: a fresh one, printed]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Mistake that the reference pipeline shall make: a name from `loadgen defects`
+    #[arg(long, value_name = "NAME", value_parser = parse_defect, conflicts_with = "run_id")]
+    pub defect: Option<Defect>,
     /// Result file of an earlier run that this one must not be slower than
-    #[arg(long, value_name = "RESULT.JSON")]
+    #[arg(long, value_name = "RESULT.JSON", conflicts_with = "run_id")]
     pub gate: Option<PathBuf>,
+    /// What may be reached
+    #[command(flatten)]
+    pub reach: ReachArgs,
+    /// What the pipeline stands on
+    #[command(flatten)]
+    pub ground: GroundArgs,
     /// Where results go
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Part of a run on many machines
+    #[command(flatten)]
+    pub shards: ShardArgs,
+}
+
+/// Options of the matrix.
+#[derive(Debug, Clone, clap::Args)]
+pub struct MatrixArgs {
+    /// Defects to run [default: all]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = parse_defect, conflicts_with = "false_alarms")]
+    pub defects: Vec<Defect>,
+    /// Run every chosen defect in each of these [default: each in the scenario meant for it]
+    #[arg(long, value_name = "X,Y", value_delimiter = ',')]
+    pub scenarios: Vec<String>,
+    /// The sound pipeline alone, in every scenario that it must pass, with many seeds
+    #[arg(long)]
+    pub false_alarms: bool,
+    /// Seed of every run; the first one with --false-alarms
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many seeds --false-alarms tries
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "false_alarms")]
+    pub seeds: u64,
+    /// Runs side by side [default: a quarter of the cores, one at least: a run is many processes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: Option<u16>,
+    /// Table to write, with its record as JSON beside it [default: docs/matrix.md or docs/false-alarms.md; none with --check]
+    #[arg(long, value_name = "FILE.md")]
+    pub out: Option<PathBuf>,
+    /// Keep what the record says already of runs that are not made now
+    #[arg(long)]
+    pub add: bool,
+    /// End with 1 unless every defect is caught by its property and the sound pipeline ends as expected everywhere
+    #[arg(long)]
+    pub check: bool,
+    /// Folder that takes the run folders; those of runs that passed are removed
+    #[arg(long, value_name = "DIR", default_value = "reports/matrix")]
+    pub runs: PathBuf,
+}
+
+fn parse_defect(name: &str) -> Result<Defect, BadDefect> {
+    name.parse()
+}
+
+/// What a run may reach beyond this machine.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ReachArgs {
+    /// Hosts beyond this machine that may be loaded and disturbed; without it, nothing but loopback is touched
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub allow_remote: Vec<String>,
+}
+
+/// What the pipeline stands on.
+#[derive(Clone, Default, clap::Args)]
+pub struct GroundArgs {
+    /// Database server for the pipeline: mysql://user:password@host:port makes a database for this run and drops it afterwards,
+    /// mysql://user:password@host:port/database uses an empty one and leaves it [default: a file of the run's own]
+    #[arg(long, env = "RUSHPROOF_DATABASE", hide_env_values = true, value_name = "URL", value_parser = parse_database)]
+    pub database: Option<String>,
+    /// SQS and SNS for the pipeline: `embedded`, or the URL of an endpoint that takes any credentials, such as http://127.0.0.1:4566; each run
+    /// is an account of its own there
+    #[arg(long, value_name = "embedded|URL", value_parser = parse_backend)]
+    pub backend: Option<Backend>,
+}
+
+/// Who plays SQS and SNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backend {
+    /// The embedded broker.
+    Embedded,
+    /// Somebody else.
+    At(String),
+}
+
+impl GroundArgs {
+    fn ground(self) -> Ground {
+        let backend = self.backend.and_then(|backend| match backend {
+            Backend::Embedded => None,
+            Backend::At(url) => Some(url),
+        });
+        Ground { database: self.database, backend }
+    }
+}
+
+fn parse_backend(text: &str) -> Result<Backend, &'static str> {
+    match text {
+        "embedded" => Ok(Backend::Embedded),
+        url if url.starts_with("http://") && url.len() > "http://".len() => Ok(Backend::At(url.trim_end_matches('/').to_owned())),
+        _ => Err("write embedded, or an address such as http://127.0.0.1:4566"),
+    }
+}
+
+impl std::fmt::Debug for GroundArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.clone().ground().fmt(f)
+    }
+}
+
+fn parse_database(url: &str) -> Result<String, &'static str> {
+    let server = url.starts_with("mysql://") || url.starts_with("mariadb://");
+    // The message repeats nothing of it: it may hold a password.
+    if server { Ok(url.to_owned()) } else { Err("write mysql://user:password@host:port, with /database behind it to use one that exists") }
 }
 
 /// Where results go.
@@ -75,6 +197,31 @@ enum Command {
     Replay {
         /// Folder of the run
         run: PathBuf,
+        /// Strike exactly what was struck then, instead of deciding again
+        #[arg(long)]
+        fired: bool,
+        #[command(flatten)]
+        reach: ReachArgs,
+        #[command(flatten)]
+        ground: GroundArgs,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// From a run that failed to the smallest fault plan that still fails in the same way
+    Shrink(ShrinkArgs),
+    /// Watch a run on many machines: have the pipeline, observe it, drain it when all shards are done, read what remains
+    Watch(Box<WatchArgs>),
+    /// Merge the parts of a run on many machines, and judge it
+    Merge {
+        /// Folders of parts, or folders that hold them
+        #[arg(required = true, value_name = "FOLDER")]
+        folders: Vec<PathBuf>,
+        /// Result file of an earlier run that this one must not be slower than
+        #[arg(long, value_name = "RESULT.JSON")]
+        gate: Option<PathBuf>,
+        /// How far the machines' clocks may have been from the true time, if that is more than they said
+        #[arg(long, value_name = "TIME")]
+        clock_uncertainty: Option<String>,
         #[command(flatten)]
         output: OutputArgs,
     },
@@ -82,6 +229,25 @@ enum Command {
     Scenarios {
         /// Scenario to explain: a name, or the path of a TOML file
         name: Option<String>,
+    },
+    /// List the mistakes that the reference pipeline can be asked to make, what each violates, and the scenario meant for it
+    Defects,
+    /// Run every defect in the scenario meant for it, and the sound pipeline beside them; or the sound pipeline with many seeds
+    Matrix(MatrixArgs),
+    /// Look at a target file, and at the system that it describes
+    Target {
+        #[command(subcommand)]
+        command: TargetCommand,
+    },
+    /// Be a leash for a program that knows nothing of us: whatever it starts ends with the run
+    #[command(hide = true)]
+    Leash {
+        /// How long it may take to end when it is asked to, in milliseconds
+        #[arg(long, value_name = "MS", default_value_t = 5_000)]
+        grace_ms: u64,
+        /// Program and arguments
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
     },
     /// Be the reference pipeline (the harness starts its own program this way, so that one binary suffices)
     #[command(hide = true, disable_help_flag = true)]
@@ -92,6 +258,19 @@ enum Command {
     },
 }
 
+/// What can be done with a target file.
+#[derive(Debug, Subcommand)]
+enum TargetCommand {
+    /// Try one browse, one purchase, one refusal and one restock, and say line by line what was understood
+    Check {
+        /// The target file
+        file: PathBuf,
+        /// What may be reached
+        #[command(flatten)]
+        reach: ReachArgs,
+    },
+}
+
 /// What was asked for.
 #[derive(Debug)]
 pub enum Request {
@@ -99,10 +278,18 @@ pub enum Request {
     Run {
         /// Name or path.
         scenario: String,
+        /// System to run it against, when not the reference.
+        target: Option<PathBuf>,
         /// Seed, when one was given.
         seed: Option<u64>,
+        /// Mistake that the reference shall make.
+        defect: Option<Defect>,
         /// Baseline of the gate.
         gate: Option<PathBuf>,
+        /// What may be reached.
+        reach: ReachArgs,
+        /// What the pipeline stands on.
+        ground: Ground,
         /// Where results go.
         output: OutputArgs,
     },
@@ -115,10 +302,44 @@ pub enum Request {
         /// Shape of the result.
         format: Format,
     },
+    /// Shrink a plan.
+    Shrink(ShrinkArgs),
     /// Run a plan again.
     Replay {
         /// Folder of the run.
         run: PathBuf,
+        /// Strike exactly what was struck then.
+        fired: bool,
+        /// What may be reached.
+        reach: ReachArgs,
+        /// What the pipeline stands on.
+        ground: Ground,
+        /// Where results go.
+        output: OutputArgs,
+    },
+    /// Play a part of a run on many machines.
+    Shard {
+        /// Name or path.
+        scenario: String,
+        /// Seed, when one was given.
+        seed: Option<u64>,
+        /// What may be reached.
+        reach: ReachArgs,
+        /// Which part, of which run.
+        shards: ShardArgs,
+        /// Where results go.
+        output: OutputArgs,
+    },
+    /// Watch a run on many machines.
+    Watch(Box<WatchArgs>),
+    /// Merge the parts of a run.
+    Merge {
+        /// Folders of parts, or that hold them.
+        folders: Vec<PathBuf>,
+        /// Baseline of the gate.
+        gate: Option<PathBuf>,
+        /// How far clocks may have been off.
+        clock_uncertainty: Option<String>,
         /// Where results go.
         output: OutputArgs,
     },
@@ -126,6 +347,24 @@ pub enum Request {
     Scenarios {
         /// Which.
         name: Option<String>,
+    },
+    /// List the defects.
+    Defects,
+    /// Run many runs.
+    Matrix(MatrixArgs),
+    /// Look at a target.
+    CheckTarget {
+        /// Its file.
+        file: PathBuf,
+        /// What may be reached.
+        reach: ReachArgs,
+    },
+    /// Be a leash.
+    Leash {
+        /// How long the program may take to end.
+        grace: Duration,
+        /// Program and arguments.
+        command: Vec<OsString>,
     },
     /// Be the pipeline.
     Reference {
@@ -142,13 +381,26 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, clap::
     let cli = Cli::try_parse_from(args)?;
     Ok(match cli.command {
         Some(Command::Check { run, gate, format }) => Request::Check { run, gate, format },
-        Some(Command::Replay { run, output }) => Request::Replay { run, output },
+        Some(Command::Replay { run, fired, reach, ground, output }) => {
+            Request::Replay { run, fired, reach, ground: ground.ground(), output }
+        }
+        Some(Command::Shrink(args)) => Request::Shrink(args),
+        Some(Command::Watch(args)) => Request::Watch(args),
+        Some(Command::Merge { folders, gate, clock_uncertainty, output }) => Request::Merge { folders, gate, clock_uncertainty, output },
         Some(Command::Scenarios { name }) => Request::Scenarios { name },
+        Some(Command::Defects) => Request::Defects,
+        Some(Command::Matrix(args)) => Request::Matrix(args),
+        Some(Command::Target { command: TargetCommand::Check { file, reach } }) => Request::CheckTarget { file, reach },
+        Some(Command::Leash { grace_ms, command }) => Request::Leash { grace: Duration::from_millis(grace_ms), command },
         Some(Command::Reference { args }) => Request::Reference { args },
         None => {
-            let RunArgs { scenario, seed, gate, output } = cli.run;
+            let RunArgs { scenario, target, seed, defect, gate, reach, ground, output, shards } = cli.run;
             let scenario = scenario.expect("clap requires it when there is no subcommand");
-            Request::Run { scenario, seed, gate, output }
+            if shards.given() {
+                Request::Shard { scenario, seed, shards, reach, output }
+            } else {
+                Request::Run { scenario, target, seed, defect, gate, reach, ground: ground.ground(), output }
+            }
         }
     })
 }

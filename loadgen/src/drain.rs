@@ -5,7 +5,7 @@ use std::time::Duration;
 use reference::messaging::redrive::RedriveError;
 use tokio::time::Instant;
 
-use crate::history::event::Sample;
+use crate::history::event::{QueueDepth, Sample};
 use crate::observe::eye::{Eye, LookError};
 use crate::run::error_chain;
 
@@ -80,6 +80,9 @@ async fn look(eye: &Eye) -> Result<Option<String>, LookError> {
     if let Some(busy) = busy(&sample) {
         return Ok(Some(busy));
     }
+    if let Some(restless) = eye.restless().await? {
+        return Ok(Some(restless));
+    }
     let unread = eye.unread().await?;
     Ok((unread > 0).then(|| format!("{unread} published messages are unread by the harness")))
 }
@@ -95,7 +98,7 @@ pub fn busy(sample: &Sample) -> Option<String> {
         moving.push(format!("{open} productions are open"));
     }
     for queue in sample.queues.iter().filter(|queue| !queue.dead_letter) {
-        let total = queue.visible + queue.in_flight + queue.delayed;
+        let total = waiting(queue);
         if total > 0 {
             moving.push(format!("{} holds {total} ({} in flight)", queue.queue, queue.in_flight));
         }
@@ -103,10 +106,15 @@ pub fn busy(sample: &Sample) -> Option<String> {
     (!moving.is_empty()).then(|| moving.join(", "))
 }
 
+/// Messages of a queue that are there in whatever state.
+#[must_use]
+pub fn waiting(queue: &QueueDepth) -> u64 {
+    queue.visible + queue.in_flight + queue.delayed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::event::QueueDepth;
 
     fn queue(name: &str, dead_letter: bool, visible: u64, in_flight: u64, delayed: u64) -> QueueDepth {
         QueueDepth { queue: name.to_owned(), dead_letter, visible, in_flight, delayed }

@@ -5,10 +5,12 @@
 pub mod clock;
 pub mod event;
 pub mod final_state;
+mod lines;
 mod queue;
 pub mod reader;
 pub mod writer;
 
 pub use clock::RunClock;
+pub(crate) use lines::LineFile;
 pub use reader::{HistoryReadError, HistoryReader, TornTail};
 pub use writer::{HistorySize, HistoryWriteError, HistoryWriter, Recorder};

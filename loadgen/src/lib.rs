@@ -8,6 +8,8 @@
 //! | [`scenario`] | a TOML file, checked: who buys what, when, and what must be seen for a pass |
 //! | [`plan`] | everything that follows from scenario and seed, before anything happens |
 //! | [`boot`] | the pipeline as processes of its own, ready to be bought from |
+//! | [`faults`] | taps on every hop, and what goes wrong there, proved and healed |
+//! | [`target`] | a system that the harness did not build, described in a file |
 //! | [`load`] | buyers, arriving by the plan whoever else still waits; goose drives them |
 //! | [`observe`] | what is seen of the pipeline besides the answers |
 //! | [`drain`] | nobody arrives any more; wait until it is quiet |
@@ -15,15 +17,21 @@
 //! | [`verify`] | what is proved from a history: twelve properties, evidence, a verdict |
 //! | [`result`], [`report`], [`progress`] | the outcome for programs and for people |
 //! | [`gate`] | this run against an earlier one |
+//! | [`shards`] | one run on many machines: a part of the buyers each, merged and judged once |
+//! | [`matrix`] | the harness judged: every defect of the reference, and many sound runs |
+//! | [`shrink`] | from a run that failed to the smallest fault plan that still does |
 //! | [`exit`] | exit codes |
 
 pub mod boot;
 pub mod cli;
 pub mod drain;
 pub mod exit;
+pub mod faults;
 pub mod gate;
+pub mod ground;
 pub mod history;
 pub mod load;
+pub mod matrix;
 pub mod observe;
 pub mod plan;
 pub mod progress;
@@ -31,4 +39,7 @@ pub mod report;
 pub mod result;
 pub mod run;
 pub mod scenario;
+pub mod shards;
+pub mod shrink;
+pub mod target;
 pub mod verify;

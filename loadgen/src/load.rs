@@ -7,7 +7,6 @@
 
 mod attempt;
 mod buyer;
-pub mod classify;
 mod crowd;
 mod engine;
 mod interrupt;
@@ -18,7 +17,9 @@ mod schedule;
 mod target;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use chaos::faults::Faults;
 use tokio_util::sync::CancellationToken;
 
 pub use engine::EngineError;
@@ -30,14 +31,19 @@ use self::pool::Pool;
 use self::schedule::Schedule;
 use crate::history::event::Micros;
 use crate::history::{Recorder, RunClock};
-use crate::plan::Plan;
+use crate::plan::{Part, Plan};
 use crate::progress::state::ProgressState;
+use crate::scenario::Scenario;
 
 /// What a load needs.
 #[derive(Debug)]
 pub struct LoadInput<'a> {
     /// Who comes when.
     pub plan: &'a Plan,
+    /// The part of it that is this process's own.
+    pub part: Part,
+    /// When the plan's time begins, µs since the run's start; None for as soon as all is ready.
+    pub begin: Option<Micros>,
     /// Where they go.
     pub target: Target,
     /// Where it is written down.
@@ -48,6 +54,8 @@ pub struct LoadInput<'a> {
     pub progress: Arc<ProgressState>,
     /// Ends the load early: nobody arrives any more, what is under way is awaited (at most a buyer's patience).
     pub stop: CancellationToken,
+    /// Told when the load's time begins, which stage it is in, and of every sale.
+    pub faults: Faults,
 }
 
 /// What a load came to.
@@ -91,6 +99,12 @@ pub enum LoadError {
     Panicked(u64),
 }
 
+/// The longest that a load can take from its begin until its last buyer is done, whatever is answered.
+#[must_use]
+pub fn longest(scenario: &Scenario) -> Duration {
+    schedule::longest(scenario)
+}
+
 /// Runs the load until the last buyer is done, and says what it came to.
 ///
 /// Call [`keep_interrupts`] at the very begin of `main`: the engine would otherwise take Ctrl-C for itself.
@@ -98,13 +112,12 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`].
 pub async fn run(input: LoadInput<'_>) -> Result<LoadReport, LoadError> {
-    let LoadInput { plan, target, recorder, clock, progress, stop } = input;
-    let _interrupts = interrupt::ends(&stop);
-    let pool = Pool::to(&target).await?;
-    let host = format!("http://{}", target.authority);
-    let crowd = Arc::new(Crowd::new(plan.clone(), target, pool, recorder, clock, progress, stop.clone()));
+    let _interrupts = interrupt::ends(&input.stop);
+    let pool = Pool::to(&input.target).await?;
+    let host = format!("http://{}", input.target.authority);
+    let crowd = Arc::new(Crowd::new(input, pool));
     let counted_by_engine = engine::drive(Schedule::of(&crowd), &host).await?;
-    let ended = clock.now();
+    let ended = crowd.clock.now();
     if let Some(reason) = crowd.recorder.failure() {
         return Err(LoadError::History(reason));
     }

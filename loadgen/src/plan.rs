@@ -7,6 +7,7 @@
 mod arrivals;
 mod decisions;
 mod file;
+mod part;
 mod seeds;
 mod summary;
 mod trick;
@@ -15,15 +16,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chaos::incident::What;
 use serde::{Deserialize, Serialize};
 
 pub use arrivals::{Arrival, Arrivals, Visit, Visits};
 pub use decisions::Decisions;
 pub use file::PlanError;
+pub use part::{OwnArrivals, Part, PartError};
 pub use seeds::Seeds;
+pub(crate) use seeds::draws;
 pub use summary::Summary;
 pub use trick::Trick;
 
+use crate::ground::DatabaseKind;
 use crate::history::event::Micros;
 use crate::scenario::{Scenario, Traffic};
 
@@ -32,25 +37,43 @@ use crate::scenario::{Scenario, Traffic};
 #[serde(into = "file::PlanFile", try_from = "file::PlanFile")]
 pub struct Plan {
     scenario: Arc<Scenario>,
+    database: DatabaseKind,
+    faults: chaos::plan::Plan,
     seed: u64,
     seeds: Seeds,
     summary: Summary,
 }
 
 impl Plan {
-    /// Derives the plan.
+    /// Derives the plan of a run on the embedded database.
     #[must_use]
     pub fn derive(scenario: &Scenario, seed: u64) -> Self {
+        Self::derive_on(DatabaseKind::File, scenario, seed)
+    }
+
+    /// Derives the plan. What can go wrong with a database depends on its kind.
+    #[must_use]
+    pub fn derive_on(database: DatabaseKind, scenario: &Scenario, seed: u64) -> Self {
         let seeds = Seeds::split(seed);
-        let scenario = Arc::new(scenario.clone());
+        let scenario = Arc::new(scenario.drawn(seeds.swarm));
         let summary = Summary::of(&scenario, seeds);
-        Self { scenario, seed, seeds, summary }
+        let faults = match database {
+            DatabaseKind::File => without_server(&scenario.faults),
+            DatabaseKind::Server => scenario.faults.clone(),
+        };
+        Self { scenario, database, faults, seed, seeds, summary }
     }
 
     /// The scenario it was derived from.
     #[must_use]
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
+    }
+
+    /// What kind of database it is planned for.
+    #[must_use]
+    pub fn database(&self) -> DatabaseKind {
+        self.database
     }
 
     /// The run's seed.
@@ -65,6 +88,28 @@ impl Plan {
         self.seeds
     }
 
+    /// What goes wrong in this run.
+    #[must_use]
+    pub fn faults(&self) -> &chaos::plan::Plan {
+        &self.faults
+    }
+
+    /// What goes wrong, a line for each rule and each incident; and what the scenario names and this run does without, with the reason.
+    #[must_use]
+    pub fn trouble(&self) -> Vec<String> {
+        let chaos::plan::Plan { rules, incidents } = &self.faults;
+        let mut lines: Vec<String> = rules.iter().map(ToString::to_string).collect();
+        lines.extend(incidents.iter().map(ToString::to_string));
+        if self.database == DatabaseKind::Server {
+            return lines;
+        }
+        let planned = &self.scenario.faults;
+        let rules = planned.rules.iter().filter(|rule| needs_server(rule.select.hop.as_deref(), None)).map(ToString::to_string);
+        let incidents = planned.incidents.iter().filter(|incident| needs_server(None, Some(&incident.what))).map(ToString::to_string);
+        lines.extend(rules.chain(incidents).map(|fault| format!("skipped, because the database is a file: {fault}")));
+        lines
+    }
+
     /// Counts, curve and checksum.
     #[must_use]
     pub fn summary(&self) -> &Summary {
@@ -75,6 +120,21 @@ impl Plan {
     #[must_use]
     pub fn arrivals(&self) -> Arrivals {
         Arrivals::new(&self.scenario, self.seeds)
+    }
+
+    /// Those arrivals of an open scenario that belong to a part, in time order.
+    #[must_use]
+    pub fn arrivals_of(&self, part: Part) -> OwnArrivals {
+        OwnArrivals::new(self.arrivals(), part)
+    }
+
+    /// Those users of a closed scenario that belong to a part; none for an open one.
+    pub fn users_of(&self, part: Part) -> impl Iterator<Item = u32> + use<> {
+        let users = match self.scenario.traffic {
+            Traffic::Open { .. } => 0,
+            Traffic::Closed { users, .. } => users,
+        };
+        (0..users).filter(move |user| part.owns(u64::from(*user)))
     }
 
     /// What a user of a closed scenario does, one visit after the other, without end; users count from 0.
@@ -103,10 +163,27 @@ impl Plan {
     }
 }
 
+/// What a run on a database that is a file can do of a plan.
+fn without_server(planned: &chaos::plan::Plan) -> chaos::plan::Plan {
+    let mut planned = planned.clone();
+    planned.rules.retain(|rule| !needs_server(rule.select.hop.as_deref(), None));
+    planned.incidents.retain(|incident| !needs_server(None, Some(&incident.what)));
+    planned
+}
+
+/// Whether a fault needs a database that is reached over the network.
+fn needs_server(hop: Option<&str>, what: Option<&What>) -> bool {
+    let over_tcp = hop.is_some_and(|hop| hop == "database" || hop.starts_with("database."));
+    over_tcp || matches!(what, Some(What::ExhaustConnections { .. }))
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scenario = &self.scenario;
-        writeln!(f, "{} ({} edition), seed {}", scenario.name, scenario.edition, self.seed)?;
+        match &scenario.target {
+            Some(target) => writeln!(f, "{} against {}, seed {}", scenario.name, target.name, self.seed)?,
+            None => writeln!(f, "{} ({} edition), seed {}", scenario.name, scenario.edition, self.seed)?,
+        }
         writeln!(f, "  {}", scenario.about)?;
         match &scenario.traffic {
             Traffic::Open { stages } => {
@@ -126,6 +203,9 @@ impl fmt::Display for Plan {
         let buyers = &scenario.buyers;
         write!(f, "  buyers wait {:?}, repeat up to {} times after about {:?}", buyers.patience, buyers.retries, buyers.retry_after)?;
         writeln!(f, "; {:.0}% of the refused come back after about {:?}", buyers.come_back * 100.0, buyers.come_back_after)?;
+        for trouble in self.trouble() {
+            writeln!(f, "  goes wrong     {trouble}")?;
+        }
         write!(f, "{}", self.summary)
     }
 }

@@ -9,6 +9,7 @@ pub mod human;
 pub mod junit;
 pub mod markdown;
 pub mod number;
+mod recovery;
 pub mod series;
 mod words;
 

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod latency;
 pub mod machine;
+pub mod recovery;
 pub mod series;
 pub mod totals;
 
@@ -18,6 +19,7 @@ use thiserror::Error;
 
 use crate::result::latency::LatencySummary;
 use crate::result::machine::Machine;
+use crate::result::recovery::Recovery;
 use crate::result::series::Series;
 use crate::result::totals::{Cost, Totals};
 use crate::verify::judgement::{Proof, Verdict};
@@ -44,6 +46,9 @@ pub struct RunResult {
     pub cost: Cost,
     /// Latency by class of answer, and how late the generator was.
     pub latency: LatencySummary,
+    /// How it came back from its faults.
+    #[serde(default, skip_serializing_if = "Recovery::is_empty")]
+    pub recovery: Recovery,
     /// The run over time.
     pub series: Series,
 }
@@ -64,6 +69,9 @@ pub struct RunInfo {
     /// Defect that was switched on in the reference, when one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defect: Option<String>,
+    /// Verdict that the scenario should end with, when that is another one than PASS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Verdict>,
     /// Wall-clock time of the run's start, ms since the Unix epoch.
     pub started_unix_ms: u64,
     /// From the run's start to the last line of its history, µs.

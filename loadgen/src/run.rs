@@ -1,18 +1,24 @@
 //! The spine: one run, from the plan to the exit code.
 
+pub mod abort;
+pub mod again;
 pub mod conduct;
 pub mod folder;
 pub mod interrupt;
 pub mod judge;
+pub mod subject;
 
 use std::path::PathBuf;
 
-use self::conduct::{ConductError, Stand};
+use reference::defects::Defect;
+
+use self::conduct::{ConductError, Manner, Stand};
 use self::folder::{FolderError, RunFolder};
 use self::interrupt::Interrupts;
 use self::judge::JudgeError;
 use crate::exit::Exit;
 use crate::gate::{self, Decision, GateOutcome};
+use crate::ground::Ground;
 use crate::plan::Plan;
 use crate::progress::Display;
 use crate::report;
@@ -27,12 +33,32 @@ pub struct Order {
     pub scenario: Scenario,
     /// Seed of everything random.
     pub seed: u64,
+    /// Mistake that the reference shall make.
+    pub defect: Option<Defect>,
+    /// What goes wrong, when that is not just what the plan says: its faults, narrowed to what they struck in an earlier run.
+    pub faults: Option<chaos::plan::Plan>,
     /// Folder in which the run's own folder is made.
     pub out: PathBuf,
     /// Result that this run must not be slower than.
     pub baseline: Option<RunResult>,
     /// How progress is shown.
     pub display: Display,
+    /// Hosts beyond loopback that the run may reach.
+    pub allow_remote: Vec<String>,
+    /// What the pipeline stands on.
+    pub ground: Ground,
+}
+
+impl Order {
+    fn manner(&self) -> Manner<'_> {
+        Manner {
+            defect: self.defect,
+            faults: self.faults.as_ref(),
+            display: self.display,
+            allow_remote: &self.allow_remote,
+            ground: &self.ground,
+        }
+    }
 }
 
 /// A run that was brought to its end.
@@ -86,11 +112,20 @@ impl Finished {
 /// # Errors
 /// [`RunError`] when the harness itself could not do its work. What was written until then stays in the run folder.
 pub async fn run(order: &Order, interrupts: &Interrupts) -> Result<Finished, RunError> {
-    let plan = Plan::derive(&order.scenario, order.seed);
+    let plan = Plan::derive_on(order.ground.database_kind(), &order.scenario, order.seed);
     let folder = RunFolder::create(&order.out, &plan)?;
     eprint!("{plan}\n  run folder: {}\n", folder.path().display());
+    if let Some(database) = &order.ground.database {
+        eprintln!("  database: {}", reference::store::shown(database));
+    }
+    if let Some(backend) = &order.ground.backend {
+        eprintln!("  SQS and SNS: {backend}");
+    }
+    if let Some(defect) = order.defect {
+        eprintln!("  defect: {defect}: {}", defect.about());
+    }
 
-    let mut stand = Stand::build(&plan, &folder, order.display, interrupts)?;
+    let mut stand = Stand::build(&plan, &folder, &order.manner(), interrupts)?;
     if let Some(system) = stand.boot().await? {
         let eye = stand.eye(&system).await?;
         stand.load(&system).await?;

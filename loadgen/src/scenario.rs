@@ -3,22 +3,30 @@
 //! [`Scenario::load`] takes the name of a shipped scenario or the path of a file. All mistakes of a file are reported together, each with
 //! file, line, column and the way out. Units stand in the values: `"250ms"`, `"60s"`, `"400/s"`, `"3%"`.
 
-mod fields;
+mod against;
+pub mod draft;
+mod faults;
 mod mistake;
 mod parse;
 mod shipped;
+pub mod swarm;
 mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use against::Unfit;
 pub use mistake::{Mistake, ScenarioErrors};
 
+use self::draft::{Draft, FAULT};
+use self::swarm::Swarm;
 use crate::plan::Trick;
+use crate::target::Target;
 use crate::verify::judgement::Verdict;
 
 /// One run, described.
@@ -46,6 +54,14 @@ pub struct Scenario {
     pub expect: Expect,
     /// What must not be exceeded.
     pub limits: Limits,
+    /// When the run is stopped for the sake of what is tested.
+    pub abort: Abort,
+    /// What goes wrong meanwhile; as long as a swarm is not drawn, everything on its menu.
+    pub faults: chaos::plan::Plan,
+    /// The faults are a menu, and this says how a seed draws from it.
+    pub swarm: Option<Swarm>,
+    /// The system that it is played against; None for the reference.
+    pub target: Option<Arc<Target>>,
     /// The verdict that this scenario should end with.
     pub expect_verdict: Verdict,
     /// The file it was read from, word for word: a plan carries it along, so that a run folder suffices for a replay.
@@ -189,6 +205,23 @@ pub struct Limits {
     pub latency_p99: Option<Duration>,
     /// Time from the last heal until all is as before.
     pub recovery: Duration,
+    /// Messages that are no poison and may ever be dead letters, where the faults are such that all can be handled within their receives.
+    pub dead_letters: Option<u64>,
+    /// Mails for one sold-out episode, where no mail's answer is lost; otherwise a few may be repetitions.
+    pub mails_per_episode: Option<u64>,
+}
+
+/// Bounds beyond which a run is stopped, healed and reported.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Abort {
+    /// Most messages in all dead-letter queues together.
+    pub dead_letters: Option<u64>,
+    /// Most messages that wait anywhere: outbox and queues together.
+    pub backlog: Option<u64>,
+    /// Most answers that leave it open whether anything was done, as a share from 0 to 1.
+    pub unknown_share: Option<f64>,
+    /// Least stock of any product.
+    pub stock_below: Option<i64>,
 }
 
 /// A shipped scenario, for lists.
@@ -239,6 +272,33 @@ impl Scenario {
                 CatalogueEntry { name: scenario.name.clone(), duration: scenario.duration(), about: scenario.about }
             })
             .collect()
+    }
+
+    /// The same scenario with the faults that a seed draws; without a swarm there is nothing to draw.
+    #[must_use]
+    pub fn drawn(&self, seed: u64) -> Self {
+        let text = self.explicit(seed);
+        match &self.swarm {
+            Some(_) => {
+                let faults = chaos::plan::Plan::parse_within(&self.name, &text, FAULT);
+                Self {
+                    faults: faults.expect("drawing changes times and shares within what was checked; a test draws a thousand"),
+                    ..self.clone()
+                }
+            }
+            None => self.clone(),
+        }
+    }
+
+    /// The text of the scenario with the faults that a seed draws, and without a swarm: what it comes to, to be read or changed.
+    #[must_use]
+    pub fn explicit(&self, seed: u64) -> String {
+        let Some(swarm) = &self.swarm else { return self.text.clone() };
+        let mut draft = Draft::of(&self.text).expect("a checked scenario is TOML");
+        let menu = chaos::plan::Plan::parse_within(&self.name, &self.text, FAULT).expect("a checked scenario has a checked menu");
+        draft.set_faults(swarm.draw(&menu, draft.faults(), self.duration(), seed));
+        draft.remove("swarm");
+        draft.to_text()
     }
 
     /// How long buyers arrive (those who come back may do so a little later).

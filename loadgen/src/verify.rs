@@ -14,6 +14,7 @@ pub mod judgement;
 pub mod property;
 
 mod ads_stopped;
+pub(crate) mod baseline;
 mod conservation;
 mod dlq_capture;
 mod every_promise_kept;
@@ -60,8 +61,12 @@ where
         Ok(lines) => model.fold(lines),
         Err(error) => model.read_error = Some(error.to_string()),
     }
-    let judged: Vec<(Property, Result<Findings, String>)> =
-        Property::ALL.into_iter().map(|property| (property, guarded(|| judge_one(property, &model, expectations)))).collect();
+    let judge = |property| match model.merged.missing.as_slice() {
+        [] => guarded(|| judge_one(property, &model, expectations)),
+        // An order that a lost part placed stands in the ledger like one that nobody placed: nobody may be accused of that.
+        _ => Err("parts of the run are missing".to_owned()),
+    };
+    let judged: Vec<(Property, Result<Findings, String>)> = Property::ALL.into_iter().map(|property| (property, judge(property))).collect();
     let listed: Vec<_> = judged.iter().filter_map(|(_, findings)| findings.as_ref().ok()).flat_map(|findings| &findings.listed).collect();
     let lines = if listed.is_empty() { None } else { open().ok() };
     let mut violations = witness::gather(&model, &listed, lines).into_iter();
@@ -82,8 +87,8 @@ fn judge_one(property: Property, model: &Model, expectations: &Expectations) -> 
         Property::Conservation => conservation::judge(model),
         Property::NoOverselling => no_overselling::judge(model),
         Property::NoWrongRefusal => no_wrong_refusal::judge(model),
-        Property::EveryPromiseKept => every_promise_kept::judge(model),
-        Property::DlqCapture => dlq_capture::judge(model, expectations.dead_letters_redriven),
+        Property::EveryPromiseKept => every_promise_kept::judge(model, expectations.recovery_bound),
+        Property::DlqCapture => dlq_capture::judge(model, expectations),
         Property::OneEffect => one_effect::judge(model),
         Property::FactoryNotOverrun => factory_not_overrun::judge(model),
         Property::AdsStopped => ads_stopped::judge(model, expectations.max_mails_per_episode),

@@ -221,6 +221,12 @@ impl ServeSettings {
         if let Err(error) = crate::drills::requested() {
             problems.add(crate::drills::CRASH_AT, error);
         }
+        if let Err(error) = crate::defects::requested() {
+            problems.add(crate::defects::DEFECT, error);
+        }
+        if let Err(error) = crate::drills::requested_skew() {
+            problems.add(crate::drills::CLOCK_SKEW, error);
+        }
         problems.finish(settings.with_seeded_factory())
     }
 
@@ -240,7 +246,9 @@ impl ServeSettings {
 #[must_use]
 pub fn needs_messaging(role: Role, edition: &Edition) -> bool {
     match role {
-        Role::Broker | Role::Sales => false,
+        Role::Broker => false,
+        Role::Sales | Role::Receiving if crate::defects::publishes_directly() => true,
+        Role::Sales => false,
         Role::Factory | Role::Receiving => edition.delivery_topic.is_some(),
         Role::Relay | Role::Replenish | Role::Advertising | Role::Operations => true,
     }

@@ -3,7 +3,7 @@
 //! [`Consumer::step`] is one receive and all that follows from it; [`Consumer::run`] is the loop around it. Nothing is deleted whose work
 //! did not succeed, and no message's fate depends on those that were received with it.
 
-mod batch;
+pub(crate) mod batch;
 mod heartbeat;
 
 use std::future::Future;
@@ -146,6 +146,8 @@ impl<H: Handler> Consumer<H> {
     /// A consumer of `queue`.
     #[must_use]
     pub fn new(queue: Queue, handler: H, settings: ConsumerSettings) -> Self {
+        #[cfg(feature = "defects")]
+        let settings = crate::defects::consuming::hasty(settings);
         let retry = Backoff::new(settings.retry, settings.seed);
         // Another stream than the first one, derived from the same seed.
         let receive_retry = Backoff::new(settings.receive_retry, settings.seed.rotate_left(32) ^ 0x5eed);
@@ -177,6 +179,11 @@ impl<H: Handler> Consumer<H> {
             Fruit::Unknown => {}
         }
         step
+    }
+
+    #[cfg(feature = "defects")]
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
     }
 
     /// Steps until `shutdown`, with as many pollers as the settings say.

@@ -1,10 +1,12 @@
-//! Named crash points: places where a process may be made to die as if its power were cut.
+//! Drills: named crash points, places where a process may be made to die as if its power were cut; and a clock that may be made wrong.
 //!
 //! The places that matter are the ones between an effect and its record: whoever dies there must neither lose the work
 //! nor do it twice. A harness names one in `REFERENCE_CRASH_AT`, and the process kills itself with SIGKILL when it
 //! gets there: no destructor runs, no buffer is flushed, no connection is closed politely.
 //!
-//! Without the feature `drills` a point compiles to nothing, so nothing deployed can be asked to die.
+//! The clock is wrong by what `REFERENCE_CLOCK_SKEW` says, in microseconds, from the start of the process to its end.
+//!
+//! Without the feature `drills` a point compiles to nothing and the skew is zero, so nothing deployed can be asked for either.
 
 /// The environment variable that names the point to die at: `name`, or `name:nth` for the nth passage (from 1).
 pub const CRASH_AT: &str = "REFERENCE_CRASH_AT";
@@ -87,6 +89,61 @@ pub fn requested() -> Result<Option<CrashPlan>, BadCrashPlan> {
     }
 }
 
+/// The environment variable that makes the clock wrong: microseconds ahead, or behind when negative.
+pub const CLOCK_SKEW: &str = "REFERENCE_CLOCK_SKEW";
+
+/// The most that a clock may be wrong: a day either way, so that no time leaves the calendar.
+const MOST_SKEW_MICROS: i64 = 24 * 3_600 * 1_000_000;
+
+/// A skew that cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSkew {
+    /// It is no number, or too large a one.
+    #[error("{text:?} is no number of microseconds up to a day ahead or behind")]
+    NoSkew {
+        /// What was given.
+        text: String,
+    },
+    /// This build's clock is always right.
+    #[error("is set, but this build has no drills: build with the feature `drills`, or unset it")]
+    NotCompiledIn,
+}
+
+/// What [`CLOCK_SKEW`] asks of this process. Checked at start, so that a mistyped skew is an error and not a drill that never happens.
+///
+/// # Errors
+/// [`BadSkew`] when it is set to something that cannot be followed, which in a build without the feature `drills` is anything.
+pub fn requested_skew() -> Result<i64, BadSkew> {
+    match std::env::var_os(CLOCK_SKEW) {
+        None => Ok(0),
+        Some(text) if text.is_empty() => Ok(0),
+        Some(_) if !cfg!(feature = "drills") => Err(BadSkew::NotCompiledIn),
+        Some(text) => parse_skew(&text.to_string_lossy()),
+    }
+}
+
+fn parse_skew(text: &str) -> Result<i64, BadSkew> {
+    let skew = text.parse().ok().filter(|skew: &i64| skew.unsigned_abs() <= MOST_SKEW_MICROS.unsigned_abs());
+    skew.ok_or_else(|| BadSkew::NoSkew { text: text.to_owned() })
+}
+
+/// Microseconds by which the clock of this process is ahead; behind, when negative.
+#[cfg(feature = "drills")]
+pub(crate) fn clock_skew() -> i64 {
+    use std::sync::OnceLock;
+
+    static SKEW: OnceLock<i64> = OnceLock::new();
+    // A bad skew was refused at start; code that runs without that check (a unit test) simply has the right time.
+    *SKEW.get_or_init(|| requested_skew().unwrap_or(0))
+}
+
+/// Zero: this build's clock is right.
+#[cfg(not(feature = "drills"))]
+#[inline(always)]
+pub(crate) fn clock_skew() -> i64 {
+    0
+}
+
 /// Dies here when this passage of this point was asked for; otherwise does nothing.
 #[cfg(feature = "drills")]
 pub fn point(name: &'static str) {
@@ -139,6 +196,14 @@ mod tests {
         assert!(matches!(CrashPlan::parse("relay.nowhere"), Err(BadCrashPlan::UnknownPoint { .. })));
         assert!(matches!(CrashPlan::parse("relay.published-not-marked:0"), Err(BadCrashPlan::NoPassage { .. })));
         assert!(matches!(CrashPlan::parse("relay.published-not-marked:x"), Err(BadCrashPlan::NoPassage { .. })));
+    }
+
+    #[test]
+    fn a_skew_is_microseconds_up_to_a_day() {
+        assert_eq!(parse_skew("-90000000"), Ok(-90_000_000));
+        for text in ["90s", "86400000001", ""] {
+            assert!(matches!(parse_skew(text), Err(BadSkew::NoSkew { .. })), "{text:?}");
+        }
     }
 
     #[test]

@@ -78,8 +78,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
     finished
 }
 
-/// The router with everything around it that [`serve`] puts there.
-fn guarded(app: Router, limits: ServerLimits) -> Router {
+/// The router with everything around it that [`serve`] puts there; for those who serve it in another way.
+pub fn guarded(app: Router, limits: ServerLimits) -> Router {
     let patience = limits.request_timeout;
     app.fallback(not_found)
         .method_not_allowed_fallback(not_found)

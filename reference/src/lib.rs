@@ -19,13 +19,17 @@
 //! * [`http`] what every listener does alike · [`resilience`] back-off, breaker, limiter
 //! * [`cli`], [`config`], [`serve`] from a command line to running roles · [`status`], [`telemetry`] what can be seen from outside
 //! * [`whereabouts`] how one command finds what another serves
-//! * [`drills`] where a process can be made to die
+//! * [`clock`] what time of day it is · [`drills`] where a process can be made to die, and how its clock can be made wrong
+//! * [`defects`] which mistakes it can be asked to make
 
 pub mod advertising;
 pub mod broker;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod consumer;
+pub mod decisions;
+pub mod defects;
 pub mod domain;
 pub mod drills;
 pub mod edition;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::defects::{self, instead};
 use crate::drills;
-use crate::messaging::CallError;
 use crate::messaging::publish::Publisher;
+use crate::messaging::{CallError, FailureKind};
 use crate::resilience::backoff::{Backoff, Growth};
 use crate::store::{OutboxRow, Store, StoreError};
 
@@ -102,6 +103,7 @@ impl Relay {
         };
         drills::point("relay.claimed-not-published");
         let claims: Vec<(i64, i64)> = rows.iter().map(|row| (row.id, row.claims)).collect();
+        instead!(ForgetBeforePublish => drop(self.mark(&rows.iter().map(|row| row.id).collect::<Vec<_>>()).await));
         let messages: Vec<_> = rows.into_iter().map(|OutboxRow { id, message, .. }| (id, message)).collect();
         // Beyond its lease a claim may be somebody else's, so there must be time left to mark what was published.
         let sorted = match tokio::time::timeout(self.settings.lease / 2, self.publisher.publish_batch(messages)).await {
@@ -156,6 +158,9 @@ impl Relay {
     }
 
     async fn request_again(&self, shutdown: &CancellationToken) {
+        if defects::never_asks_again() {
+            return;
+        }
         let mut ticks = interval(self.settings.confirm_every.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -218,21 +223,42 @@ struct Sorted {
     held: usize,
 }
 
+/// What becomes of a claimed message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// Its topic took it: it may be forgotten.
+    Published,
+    /// Given back, to be claimed again at once.
+    Released,
+    /// Kept until its lease ends.
+    Held,
+}
+
+/// Decides by how publishing failed, if it did, and how often the message was claimed.
+#[must_use]
+pub fn fate(failure: Option<FailureKind>, claims: i64) -> Fate {
+    match failure {
+        None => Fate::Published,
+        Some(kind) if kind.may_pass() && claims < QUICK_CLAIMS => Fate::Released,
+        Some(_) => Fate::Held,
+    }
+}
+
 /// Decides what becomes of each claimed message; `claims` says how often each was claimed.
 fn sort(results: Vec<(i64, Result<(), CallError>)>, claims: &[(i64, i64)]) -> Sorted {
     let mut sorted = Sorted::default();
     let (mut passing, mut lasting) = (None, None);
     for (id, result) in results {
         let claimed = claims.iter().find(|(row, _)| *row == id).map_or(1, |(_, claims)| *claims);
-        match result {
-            Ok(()) => sorted.published.push(id),
-            Err(error) if error.kind.may_pass() && claimed < QUICK_CLAIMS => {
+        match (fate(result.as_ref().err().map(|error| error.kind), claimed), result) {
+            (Fate::Published, _) => sorted.published.push(id),
+            (Fate::Released, result) => {
                 sorted.released.push(id);
-                passing.get_or_insert(error);
+                passing = passing.or(result.err());
             }
-            Err(error) => {
+            (Fate::Held, result) => {
                 sorted.held += 1;
-                lasting.get_or_insert(error);
+                lasting = lasting.or(result.err());
             }
         }
     }
@@ -255,7 +281,6 @@ fn count(result: &'static str, messages: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messaging::FailureKind;
 
     fn error(kind: FailureKind) -> Result<(), CallError> {
         Err(CallError { action: "PublishBatch", subject: "t".into(), kind, code: None, detail: String::new() })

@@ -4,8 +4,9 @@
 //! wrong. A production that the factory has already taken is not ordered again.
 
 mod client;
-mod order;
-mod request;
+pub(crate) mod next;
+pub(crate) mod order;
+pub(crate) mod request;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +14,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::consumer::{Appetite, Handled, Handler};
+use crate::defects::{self, Defect, instead};
 use crate::domain::ProductionId;
 use crate::drills;
 use crate::messaging::envelope::Incoming;
 use crate::resilience::backoff::{Backoff, Growth};
 use crate::resilience::breaker::{BreakerSettings, Call, CallResult, Mood, SharedBreaker};
 use crate::resilience::limiter::Limiter;
-use crate::store::{Production, ProductionState, Store, StoreError};
+use crate::store::{Production, Store, StoreError};
 
 pub use client::FactoryAddressError;
 use client::FactoryClient;
+use next::Next;
 use order::Verdict;
 use request::Request;
 
@@ -113,6 +116,7 @@ impl Replenish {
     /// Orders until the factory has answered, or patience ends. A short outage is sat out with the message in hand: giving it back would
     /// cost it one of its receives.
     async fn order(&self, request: &Request) -> Result<Handled, StoreError> {
+        instead!(UnboundedRetries => return defects::ordering::at_once_and_for_ever(self, request).await);
         let deadline = Instant::now() + self.patience;
         let mut failures = 0;
         loop {
@@ -148,13 +152,11 @@ impl Replenish {
             Planned::Settled(handled) => return Ok(Attempt::Settled(handled)),
         };
         drills::point("replenish.received-not-called");
-        let body = order::body(self.store.edition(), &production, self.callback_url.as_deref().unwrap_or_default());
-        let verdict = self.factory.post(body).await;
+        let verdict = self.ask(&production).await;
         call.report(match verdict {
             Verdict::Accepted | Verdict::Refused(_) => CallResult::Success,
             Verdict::Unwell(_) => CallResult::Failure,
         });
-        metrics::counter!("rushproof_factory_calls_total", "result" => verdict.label()).increment(1);
         match verdict {
             Verdict::Accepted => {
                 drills::point("replenish.called-not-recorded");
@@ -164,24 +166,38 @@ impl Replenish {
                 Ok(Attempt::Settled(Handled::Done))
             }
             Verdict::Refused(reason) => Ok(Attempt::Settled(poison(reason))),
+            Verdict::Unwell(reason) if defects::is(Defect::SwallowFactoryError) => {
+                tracing::error!(reason, "the factory failed");
+                Ok(Attempt::Settled(Handled::Done))
+            }
             Verdict::Unwell(reason) => Ok(Attempt::Failed(reason)),
         }
     }
 
-    async fn plan(&self, request: &Request) -> Result<Planned, StoreError> {
+    pub(crate) async fn ask(&self, production: &Production) -> Verdict {
+        let body = order::body(self.store.edition(), production, self.callback_url.as_deref().unwrap_or_default());
+        let verdict = self.factory.post(body).await;
+        metrics::counter!("rushproof_factory_calls_total", "result" => verdict.label()).increment(1);
+        verdict
+    }
+
+    pub(crate) async fn plan(&self, request: &Request) -> Result<Planned, StoreError> {
         let Some(production) = self.store.production(request.production).await? else {
             return Ok(Planned::Settled(poison(format!("nobody asked for production {}", request.production))));
         };
         Ok(match decide(&production, request) {
-            Next::Order => Planned::Order(Box::new(production)),
-            Next::NothingToDo => Planned::Settled(Handled::Done),
-            Next::Refuse(reason) => Planned::Settled(poison(reason)),
-            Next::Wait(reason) => Planned::Settled(Handled::Retry { reason }),
+            Ok(Next::Order) => Planned::Order(Box::new(production)),
+            Ok(Next::NothingToDo) => Planned::Settled(Handled::Done),
+            Ok(Next::Wait) => {
+                let reason = format!("production {} is {}, not requested yet", production.id, production.state.as_str());
+                Planned::Settled(Handled::Retry { reason })
+            }
+            Err(reason) => Planned::Settled(poison(reason)),
         })
     }
 
     /// Without the record the factory would be asked again, so a store that hiccups gets another chance or two.
-    async fn record(&self, production: ProductionId) -> Result<(), StoreError> {
+    pub(crate) async fn record(&self, production: ProductionId) -> Result<(), StoreError> {
         let mut attempts = 1;
         loop {
             match self.store.record_accepted(production).await {
@@ -233,30 +249,17 @@ enum Attempt {
 }
 
 /// What the store says of a request.
-enum Planned {
+pub(crate) enum Planned {
     Order(Box<Production>),
     Settled(Handled),
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Next {
-    Order,
-    NothingToDo,
-    Refuse(String),
-    Wait(String),
-}
-
-/// Decides what a request for this production calls for.
-fn decide(production: &Production, request: &Request) -> Next {
-    if production.product != request.product {
-        return Next::Refuse(format!("production {} is of product {}, not {}", production.id, production.product, request.product));
-    }
-    match (production.state, production.accepted_at) {
-        (ProductionState::Applied, _) | (ProductionState::Requested, Some(_)) => Next::NothingToDo,
-        (ProductionState::Requested, None) => Next::Order,
-        (state @ (ProductionState::Gathering | ProductionState::Waiting), _) => {
-            Next::Wait(format!("production {} is {}, not requested yet", production.id, state.as_str()))
-        }
+/// Decides what a request for this production calls for; `Err` says why it can never be met.
+fn decide(production: &Production, request: &Request) -> Result<Next, String> {
+    if production.product == request.product {
+        Ok(next::next(production.state, production.accepted_at.is_some()))
+    } else {
+        Err(format!("production {} is of product {}, not {}", production.id, production.product, request.product))
     }
 }
 
@@ -268,11 +271,12 @@ fn poison(reason: String) -> Handled {
 mod tests {
     use super::*;
     use crate::domain::{FactoryId, ProductId};
+    use crate::store::ProductionState;
 
     #[test]
-    fn only_a_requested_production_that_nobody_took_is_ordered() {
+    fn a_request_that_names_another_product_is_never_met() {
         let request = Request { production: ProductionId::new(), product: ProductId("2".into()) };
-        let production = |state, accepted_at| Production {
+        let production = Production {
             id: request.production,
             product: ProductId("2".into()),
             product_name: "Item2".into(),
@@ -281,15 +285,14 @@ mod tests {
             quantity: 3,
             token: "t".into(),
             requester: "buyer".into(),
-            state,
-            accepted_at,
+            state: ProductionState::Requested,
+            accepted_at: None,
             requests: 1,
         };
-        assert_eq!(decide(&production(ProductionState::Requested, None), &request), Next::Order);
-        assert_eq!(decide(&production(ProductionState::Requested, Some(1)), &request), Next::NothingToDo);
-        assert_eq!(decide(&production(ProductionState::Applied, None), &request), Next::NothingToDo);
-        assert!(matches!(decide(&production(ProductionState::Gathering, None), &request), Next::Wait(_)));
-        let misdirected = Request { product: ProductId("1".into()), ..request.clone() };
-        assert!(matches!(decide(&production(ProductionState::Requested, None), &misdirected), Next::Refuse(_)));
+        assert_eq!(decide(&production, &request), Ok(Next::Order));
+        let accepted = Production { accepted_at: Some(1), ..production.clone() };
+        assert_eq!(decide(&accepted, &request), Ok(Next::NothingToDo));
+        let misdirected = Request { product: ProductId("1".into()), ..request };
+        assert!(decide(&production, &misdirected).is_err());
     }
 }

@@ -10,6 +10,7 @@
 mod crew;
 pub mod ending;
 pub mod listeners;
+mod patience;
 pub mod ready;
 mod wiring;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::WallClock;
 use crate::config::role::Role;
 use crate::config::{ReadyFormat, ServeSettings};
 use crate::store::Store;
@@ -118,6 +120,7 @@ pub async fn start(settings: ServeSettings) -> Result<Running, ServeError> {
         addresses: addresses.into_iter().map(|(role, address)| (role.to_owned(), address)).collect(),
         edition: settings.pipeline.edition.name,
         data: settings.pipeline.data.path.clone(),
+        clock_us: WallClock::system().micros(),
     };
     let grace = settings.grace;
     let wired = wiring::wire(&settings, listeners, &ready).await?;

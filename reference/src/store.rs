@@ -3,35 +3,51 @@
 //! One transaction holds everything that must be true together: an order, the stock it took, its idempotency key and the messages it
 //! sends (`outbox`); an arrival, the stock it raised, its receipt and the production it promotes. Several processes may share a database.
 //!
-//! The decisions stand in `restock`, without SQL; the messages in `announce`; the database in `sqlite`.
+//! The decisions stand in `restock`, without SQL; the messages in `announce`; what is done in a transaction in `work`, in SQL that SQLite and
+//! MySQL (or MariaDB) both understand; `database` is the way to either, `sqlite` and `mysql` hold what is one's alone.
 
+mod address;
 mod announce;
 pub mod audit;
+pub(crate) mod database;
 mod error;
 mod key;
+mod migrate;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod options;
-mod restock;
+pub(crate) mod read;
+pub(crate) mod restock;
 mod rows;
 mod sqlite;
+pub(crate) mod work;
+mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use crate::clock::WallClock;
+pub use address::{at, server_of, shown};
 pub use audit::Audit;
 pub use error::StoreError;
-pub use options::{StoreOptions, WallClock};
+#[cfg(feature = "mysql")]
+pub use mysql::Scratch;
+pub use options::StoreOptions;
 pub use rows::*;
 
+use crate::defects::{self, Defect, instead};
 use crate::domain::{EpisodeId, ProductId, ProductionId};
 use crate::edition::Edition;
+use address::Address;
+use database::{Connection, Readers};
 use key::KeysInFlight;
 use options::as_micros;
-use sqlite::writer::{self, WriterHandle};
-use sqlite::{arrival, notes, open, outbox, production, purchase, read, stock};
+use read::Counted;
+use work::{arrival, notes, outbox, production, purchase, stock};
+use writer::WriterHandle;
 
 /// The store. Cheap to clone; all clones share one writer.
 #[derive(Debug, Clone)]
@@ -43,13 +59,14 @@ pub struct Store {
 struct Inner {
     edition: &'static Edition,
     writer: WriterHandle,
-    readers: SqlitePool,
+    readers: Readers,
     keys: KeysInFlight,
     outbox_changed: watch::Receiver<u64>,
     /// Tells this handle's claims on the outbox from other processes'.
     owner: String,
-    /// The ledger counted so far: position, sold, sold out. It only grows, so nothing is counted twice.
-    counted: Mutex<(i64, i64, i64)>,
+    /// The ledger counted so far. It only grows, so nothing is counted twice.
+    counted: Mutex<Counted>,
+    clock: WallClock,
 }
 
 /// Tells a relay in the same process that the outbox has grown.
@@ -66,22 +83,24 @@ impl OutboxHint {
 }
 
 impl Store {
-    /// Opens (creating it when absent) and migrates a database: `sqlite:///absolute/path.db` or `sqlite://relative.db`.
+    /// Opens and migrates a database: `sqlite:///absolute/path.db` or `sqlite://relative.db` (created when absent), or, with the cargo
+    /// feature `mysql` (on by default), `mysql://user:password@host:port/database` (which must exist).
     ///
     /// # Errors
-    /// [`StoreError`] when the address is none, the file cannot be opened, or it belongs to another version or edition.
+    /// [`StoreError`] when the address is none, the database cannot be opened or is not fit, or it belongs to another version or edition.
     pub async fn open(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
-        let path = open::path_of(url)?;
-        let mut conn = open::writer(url, &path, options.lock_patience).await?;
-        open::migrate(url, &mut conn, options.lock_patience, options.clock.micros()).await?;
-        check_edition(url, &mut conn, options.edition).await?;
-        let readers = open::readers(&path, options.readers);
+        let address = Address::parse(url)?;
+        let url = shown(url);
+        let mut conn = address.connect(&url, options.lock_patience).await?;
+        migrate::migrate(&url, &mut conn, options.lock_patience, options.clock.micros()).await?;
+        check_edition(&url, &mut conn, options.edition).await?;
+        let readers = address.readers(options.readers);
         let (outbox_in, outbox_changed) = watch::channel(0);
-        let edition = options.edition;
-        let writer = writer::start(url.to_owned(), path, conn, options, outbox_in);
+        let (edition, clock) = (options.edition, options.clock.clone());
+        let writer = writer::start(url, address, conn, options, outbox_in);
         let owner = Uuid::new_v4().to_string();
-        let (keys, counted) = (KeysInFlight::default(), Mutex::new((0, 0, 0)));
-        Ok(Self { inner: Arc::new(Inner { edition, writer, readers, keys, outbox_changed, owner, counted }) })
+        let (keys, counted) = (KeysInFlight::default(), Mutex::new(Counted::default()));
+        Ok(Self { inner: Arc::new(Inner { edition, writer, readers, keys, outbox_changed, owner, counted, clock }) })
     }
 
     /// The edition whose rows these are.
@@ -134,11 +153,34 @@ impl Store {
     /// # Errors
     /// [`PurchaseError`]; its [`StoreError`]s say whether it is certain that nothing was done.
     pub async fn purchase(&self, purchase: Purchase) -> Result<PurchaseAnswer, PurchaseError> {
-        let key = match &purchase.key {
+        instead!(AnswerBeforeCommit => return defects::selling::answer_first(self, purchase).await);
+        instead!(LeakConnection => return defects::selling::through_a_leaking_pool(self, purchase).await);
+        instead!(ShedAfterEffect => return defects::selling::shed_late(self, purchase).await);
+        self.purchase_in_order(purchase).await
+    }
+
+    pub(crate) async fn purchase_in_order(&self, purchase: Purchase) -> Result<PurchaseAnswer, PurchaseError> {
+        let unguarded = defects::is(Defect::IgnoreIdempotencyKey) || defects::is(Defect::IdempotencyWithoutAnswer);
+        let looked_up = purchase.key.as_ref().filter(|_| !unguarded);
+        let key = match looked_up {
             Some(key) => Some(self.inner.keys.take(key).ok_or(PurchaseError::KeyInFlight)?),
             None => None,
         };
-        self.inner.writer.purchase(purchase::Decide { purchase, _key: key }).await?
+        #[cfg(feature = "defects")]
+        let read_before = defects::selling::read_before(self, &purchase).await?;
+        let decide = purchase::Decide {
+            purchase,
+            _key: key,
+            #[cfg(feature = "defects")]
+            read_before,
+        };
+        self.inner.writer.purchase(decide).await?
+    }
+
+    /// The way to the writer, for mistakes that go past everything else.
+    #[cfg(feature = "defects")]
+    pub(crate) fn writer(&self) -> &WriterHandle {
+        &self.inner.writer
     }
 
     /// Sets the stock of a product, leaves an adjustment row, and answers the pieces that were there before. Starts no production.
@@ -212,6 +254,7 @@ impl Store {
     /// # Errors
     /// [`ArrivalError`].
     pub async fn apply_arrival(&self, arrival: Arrival) -> Result<Applied, ArrivalError> {
+        instead!(RestockOverwritesSales => defects::restocking::read_before(self, arrival.production).await?);
         self.inner.writer.submit("an arrival", arrival::Apply(arrival)).await?
     }
 
@@ -246,11 +289,11 @@ impl Store {
     pub async fn status(&self) -> Result<StoreStatus, StoreError> {
         let stock = read::stocks(&self.inner.readers).await?.into_iter().map(|(id, _, now)| (id, now)).collect();
         let (outbox, open_productions) = read::open_counts(&self.inner.readers).await?;
-        let counted = *self.inner.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let (position, sold, sold_out) = read::outcomes_after(&self.inner.readers, counted.0).await?;
-        let counted = (position, counted.1 + sold, counted.2 + sold_out);
+        let known = *self.inner.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = self.inner.clock.micros().saturating_sub(as_micros(self.inner.readers.settling_time()));
+        let (counted, moving) = read::outcomes_after(&self.inner.readers, known, settled).await?;
         *self.inner.counted.lock().unwrap_or_else(PoisonError::into_inner) = counted;
-        Ok(StoreStatus { stock, outbox, open_productions, sold: counted.1, sold_out: counted.2 })
+        Ok(StoreStatus { stock, outbox, open_productions, sold: counted.sold + moving.sold, sold_out: counted.sold_out + moving.sold_out })
     }
 
     /// For auditors.
@@ -261,7 +304,7 @@ impl Store {
 }
 
 /// Refuses a database that was seeded for another edition.
-async fn check_edition(url: &str, conn: &mut sqlx::SqliteConnection, edition: &Edition) -> Result<(), StoreError> {
+async fn check_edition(url: &str, conn: &mut Connection, edition: &Edition) -> Result<(), StoreError> {
     match read::edition(conn).await? {
         Some(other) if other != edition.name.as_str() => {
             let reason =

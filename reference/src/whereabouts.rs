@@ -36,7 +36,7 @@ pub struct Whereabouts {
     /// What the process said when it was ready.
     #[serde(flatten)]
     pub ready: Ready,
-    /// URL of its database.
+    /// URL of its database, without the password where it has one: whoever looks must bring it along.
     pub database_url: String,
 }
 
@@ -197,7 +197,7 @@ fn absolute(database_url: &str) -> String {
         Some(path) if !path.starts_with(['/', ':']) => {
             std::path::absolute(path).map_or_else(|_| database_url.to_owned(), |path| format!("sqlite://{}", path.display()))
         }
-        _ => database_url.to_owned(),
+        _ => crate::store::shown(database_url),
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
     fn shop(data: &Path) -> Whereabouts {
         let addresses = [("broker".to_owned(), "http://127.0.0.1:9".to_owned())].into();
         let (roles, data) = (vec!["broker".to_owned()], data.to_owned());
-        let ready = Ready { ready: true, pid: std::process::id(), roles, addresses, edition: EditionName::Shop, data };
+        let ready = Ready { ready: true, pid: std::process::id(), roles, addresses, edition: EditionName::Shop, data, clock_us: 0 };
         Whereabouts::of(ready, "sqlite:///d/shop.db")
     }
 

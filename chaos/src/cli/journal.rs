@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::Faults;
-use crate::observe::{Channel, Ending, Exchange, Fired, Ids, Observer, Report, Unobserved};
+use crate::observe::{Channel, Ending, Exchange, Fired, Ids, Observer, Report, TookEffect, Unobserved};
 use crate::tap::Upstream;
 
 /// Reports that may wait to be written; a few seconds of heavy traffic.
@@ -100,6 +100,7 @@ async fn write(mut reports: mpsc::Receiver<Report>, began: Instant, stop: Cancel
         let value = match &report {
             Report::Exchange(exchange) => of_exchange(exchange, began),
             Report::Fired(fired) => of_fired(fired, began),
+            Report::TookEffect(effect) => of_effect(effect, began),
         };
         // A pipe that is full blocks; that must not be a worker thread's whole business.
         let written = tokio::task::block_in_place(|| line(&value));
@@ -128,7 +129,7 @@ fn of_exchange(exchange: &Exchange, began: Instant) -> Value {
         "resource": exchange.resource, "ids": ids, "status": status, "upstream_status": exchange.upstream_status,
         "request_bytes": exchange.request_bytes, "answer_bytes": exchange.answer_bytes,
         "at_us": micros(exchange.began.saturating_duration_since(began)), "took_us": micros(exchange.took), "rules": rules,
-        "note": exchange.note,
+        "altered": exchange.altered, "note": exchange.note,
     })
 }
 
@@ -136,6 +137,13 @@ fn of_fired(fired: &Fired, began: Instant) -> Value {
     json!({
         "event": "fired", "rule": &*fired.rule, "fault": fired.fault, "hop": &*fired.hop, "ids": of_ids(&fired.ids),
         "at_us": micros(fired.at.saturating_duration_since(began)), "note": fired.note,
+    })
+}
+
+fn of_effect(effect: &TookEffect, began: Instant) -> Value {
+    json!({
+        "event": "effective", "rule": &*effect.rule, "fault": effect.fault, "hop": &*effect.hop,
+        "at_us": micros(effect.at.saturating_duration_since(began)), "seen": effect.seen,
     })
 }
 

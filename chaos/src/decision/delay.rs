@@ -68,4 +68,15 @@ mod tests {
         let mean = sum / 10_000;
         assert!(99 * MS < mean && mean < 101 * MS, "{mean:?}");
     }
+
+    #[test]
+    fn no_delay_is_longer_than_the_longest_and_some_are_nearly_so() {
+        let ms = Duration::from_millis;
+        for delay in [Delay::Fixed(ms(7)), Delay::Uniform { from: ms(3), to: ms(7) }, Delay::Exponential { mean: ms(5), cap: ms(7) }] {
+            assert_eq!(delay.longest(), ms(7), "{delay:?}");
+            let drawn: Vec<Duration> = (0..1_000u32).map(|step| delay.at(f64::from(step) / 1_000.0)).collect();
+            let most = drawn.into_iter().max().unwrap_or_default();
+            assert!(most <= ms(7) && most > ms(6), "{delay:?}: {most:?}");
+        }
+    }
 }

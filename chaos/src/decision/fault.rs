@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::alter::Alter;
 use super::delay::Delay;
 
 /// One thing that can go wrong.
@@ -13,6 +14,13 @@ pub enum Fault {
     Before(Before),
     /// It is forwarded twice at the same time; the sender gets the first answer.
     Again,
+    /// It is forwarded as something else than was sent.
+    Alter {
+        /// As what.
+        what: Alter,
+        /// The sender on this hop may err: whoever wrote the plan says that the receiver has to bear it.
+        legal: bool,
+    },
     /// It is forwarded and takes effect; then something happens to the answer.
     After(After),
     /// It goes through slowly.
@@ -43,6 +51,33 @@ pub enum Before {
     Blackhole,
     /// The service's own "too many requests", in the shape that its SDK expects.
     Throttle,
+    /// The sender is told that it is accepted; it never arrives.
+    Swallow {
+        /// HTTP status of the lie, 2xx.
+        status: u16,
+        /// Body; JSON when it begins with a brace.
+        body: String,
+        /// The sender on this hop may be lied to: whoever wrote the plan says that silence is allowed there.
+        legal: bool,
+    },
+    /// More than so many at once are turned away.
+    Limit {
+        /// How many pass.
+        at_most: usize,
+        /// HTTP status for the others.
+        status: u16,
+        /// Header Retry-After, in whole seconds rounded up.
+        retry_after: Option<Duration>,
+    },
+    /// More than so many at once, and nobody is served for a while.
+    Collapse {
+        /// How many are still borne.
+        above: usize,
+        /// For how long nobody is served.
+        lasts: Duration,
+        /// HTTP status for everybody meanwhile.
+        status: u16,
+    },
 }
 
 /// Faults after the effect: the ones that find bugs.
@@ -152,6 +187,23 @@ pub enum Point {
     Extend,
 }
 
+impl Point {
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Request, Self::Send, Self::Receive, Self::Settle, Self::Extend];
+
+    /// The word for it in journals.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Send => "send",
+            Self::Receive => "receive",
+            Self::Settle => "settle",
+            Self::Extend => "extend",
+        }
+    }
+}
+
 /// Kinds of tap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TapKind {
@@ -172,6 +224,8 @@ pub enum Slot {
     Before,
     /// Repeats forwarding.
     Again,
+    /// Changes what is forwarded.
+    Alter,
     /// Replaces or changes the answer.
     After,
     /// Slows down.
@@ -181,7 +235,7 @@ pub enum Slot {
 }
 
 impl Slot {
-    pub(super) const COUNT: usize = 6;
+    pub(super) const COUNT: usize = 7;
 
     pub(super) fn index(self) -> usize {
         self as usize
@@ -196,7 +250,7 @@ impl Slot {
     }
 
     pub(super) fn is_shadowed_by_before(self) -> bool {
-        matches!(self, Self::Again | Self::After | Self::Pace)
+        matches!(self, Self::Again | Self::Alter | Self::After | Self::Pace)
     }
 }
 
@@ -209,6 +263,7 @@ impl Fault {
             Self::Before(_) | Self::Receive(ReceiveFault::Withhold) | Self::Settle(SettleFault::Lose | SettleFault::Expire) => Slot::Before,
             Self::Send(SendFault::LoseMessage | SendFault::Delay(_) | SendFault::Reorder { .. }) => Slot::Before,
             Self::Again | Self::Send(SendFault::Duplicate) | Self::Receive(ReceiveFault::Repeat) => Slot::Again,
+            Self::Alter { .. } => Slot::Alter,
             Self::After(_) | Self::Send(SendFault::LoseAnswer) => Slot::After,
             Self::Receive(ReceiveFault::LoseAnswer) | Self::Settle(SettleFault::LoseAnswer) => Slot::After,
             Self::Pace(_) => Slot::Pace,
@@ -220,7 +275,7 @@ impl Fault {
     #[must_use]
     pub fn acts_at(&self, point: Point) -> bool {
         match self {
-            Self::Wait(_) | Self::Before(_) | Self::Again | Self::After(_) | Self::Pace(_) => point == Point::Request,
+            Self::Wait(_) | Self::Before(_) | Self::Again | Self::Alter { .. } | Self::After(_) | Self::Pace(_) => point == Point::Request,
             Self::Send(_) => point == Point::Send,
             Self::Receive(_) => point == Point::Receive,
             Self::Settle(SettleFault::Expire) => matches!(point, Point::Settle | Point::Extend),
@@ -233,7 +288,9 @@ impl Fault {
     pub fn is_done_by(&self, tap: TapKind) -> bool {
         match self {
             Self::Before(Before::Throttle) | Self::Send(_) | Self::Receive(_) | Self::Settle(_) => tap == TapKind::Aws,
-            Self::Before(Before::Answer { .. }) | Self::Again | Self::After(After::Truncate { .. }) => tap != TapKind::Tcp,
+            Self::Before(Before::Swallow { .. }) | Self::Alter { .. } => tap == TapKind::Http,
+            Self::Before(Before::Answer { .. } | Before::Limit { .. } | Before::Collapse { .. }) => tap != TapKind::Tcp,
+            Self::Again | Self::After(After::Truncate { .. }) => tap != TapKind::Tcp,
             Self::Pace(Pace::Slow { .. }) | Self::After(After::Delay(_)) => tap != TapKind::Tcp,
             Self::Wait(_) | Self::Before(Before::Refuse | Before::Blackhole) | Self::Pace(Pace::Bandwidth { .. }) => true,
             Self::After(After::Lose | After::Cut { .. }) => true,
@@ -246,6 +303,8 @@ impl Fault {
         match self {
             // An invented success claims an effect that never was.
             Self::Before(Before::Answer { status: 200..=399, .. }) | Self::Send(SendFault::LoseMessage) => Legality::Control,
+            // So does this, and a request that arrives as another one breaks any contract but that of a sender who is known to err.
+            Self::Before(Before::Swallow { legal: false, .. }) | Self::Alter { legal: false, .. } => Legality::Control,
             _ => Legality::Legal,
         }
     }
@@ -259,6 +318,11 @@ impl Fault {
             Self::Before(Before::Answer { .. }) => "answer",
             Self::Before(Before::Blackhole) => "blackhole",
             Self::Before(Before::Throttle) => "throttle",
+            Self::Before(Before::Swallow { .. }) => "swallow",
+            Self::Before(Before::Limit { .. }) => "limit-concurrency",
+            Self::Before(Before::Collapse { .. }) => "collapse",
+            Self::Alter { what: Alter::Number { .. }, .. } => "alter-number",
+            Self::Alter { what: Alter::Body { .. }, .. } => "replace-body",
             Self::Again => "again",
             Self::After(After::Lose) => "lose-answer",
             Self::After(After::Cut { .. }) => "cut-answer",

@@ -7,6 +7,7 @@ use super::Facts;
 use super::delay::Delay;
 use super::dice::{self, Question, Share};
 use super::fault::{After, Fault, SendFault};
+use super::only::Only;
 
 /// A fault, and whom it strikes.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,12 +18,14 @@ pub struct Rule {
     pub fault: Fault,
     /// To whom.
     pub select: Selector,
+    /// To exactly these, whatever `select` says: what the same rule struck in an earlier run.
+    pub only: Option<Arc<Only>>,
 }
 
 /// Whom a rule strikes: whatever fits all that is given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selector {
-    /// Name of the hop.
+    /// Name of the hop, or of a group of hops: "aws" covers "aws.relay".
     pub hop: Option<String>,
     /// HTTP method, in capitals.
     pub method: Option<String>,
@@ -44,6 +47,10 @@ pub struct Selector {
     pub after_requests: u64,
     /// Not after so many requests passed the hop.
     pub until_requests: Option<u64>,
+    /// Not before so much progress (sales, say) was told from outside.
+    pub after_sales: u64,
+    /// Not after so much progress was told.
+    pub until_sales: Option<u64>,
     /// While this phase is set.
     pub phase: Option<String>,
 }
@@ -62,6 +69,8 @@ impl Default for Selector {
             until: None,
             after_requests: 0,
             until_requests: None,
+            after_sales: 0,
+            until_sales: None,
             phase: None,
         }
     }
@@ -72,7 +81,7 @@ impl Selector {
     #[must_use]
     pub fn fits(&self, facts: &Facts<'_>) -> bool {
         let wanted = |want: &Option<String>, is: &str| want.as_deref().is_none_or(|want| want == is);
-        wanted(&self.hop, facts.hop)
+        self.hop.as_deref().is_none_or(|hop| covers_hop(hop, facts.hop))
             && wanted(&self.method, facts.method)
             && self.path.as_deref().is_none_or(|path| facts.path.starts_with(path))
             && self.action.as_deref().is_none_or(|action| facts.action.is_some_and(|is| covers(action, is)))
@@ -81,6 +90,8 @@ impl Selector {
             && self.until.is_none_or(|until| facts.elapsed < until)
             && self.after_requests <= facts.sequence
             && self.until_requests.is_none_or(|until| facts.sequence < until)
+            && self.after_sales <= facts.sales
+            && self.until_sales.is_none_or(|until| facts.sales < until)
             && (self.phase.is_none() || self.phase.as_deref() == facts.phase)
     }
 }
@@ -89,7 +100,7 @@ impl Rule {
     /// A rule that strikes everything.
     #[must_use]
     pub fn new(name: &str, fault: Fault) -> Self {
-        Self { name: name.into(), fault, select: Selector::default() }
+        Self { name: name.into(), fault, select: Selector::default(), only: None }
     }
 
     /// The same rule for some only.
@@ -99,10 +110,26 @@ impl Rule {
         self
     }
 
+    /// The same rule for exactly these.
+    #[must_use]
+    pub fn only_these(mut self, only: Only) -> Self {
+        self.only = Some(Arc::new(only));
+        self
+    }
+
     /// Whether it strikes, its count aside.
     #[must_use]
     pub fn strikes(&self, seed: u64, facts: &Facts<'_>) -> bool {
-        self.fault.acts_at(facts.point) && self.select.fits(facts) && self.select.share.covers(self.unit(seed, Question::Strikes, facts))
+        let strikes = || match &self.only {
+            Some(only) => only.covers(facts),
+            None => self.select.fits(facts) && self.select.share.covers(self.unit(seed, Question::Strikes, facts)),
+        };
+        self.fault.acts_at(facts.point) && strikes()
+    }
+
+    /// How many times it may strike.
+    pub(crate) fn most(&self) -> Option<u64> {
+        self.select.first.filter(|_| self.only.is_none())
     }
 
     /// For how long, when the fault is about time.
@@ -118,6 +145,11 @@ impl Rule {
     fn unit(&self, seed: u64, question: Question, facts: &Facts<'_>) -> f64 {
         dice::unit(seed, question, &self.name, facts.id, facts.hop, facts.attempt)
     }
+}
+
+/// Whether a hop is the wanted one, or stands below it: "aws" covers "aws.relay", not "awsome".
+fn covers_hop(wanted: &str, is: &str) -> bool {
+    is.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn covers(wanted: &str, is: &str) -> bool {
@@ -141,6 +173,7 @@ mod tests {
             attempt: 0,
             sequence: 10,
             elapsed: Duration::from_secs(5),
+            sales: 500,
             phase: Some("storm"),
         }
     }
@@ -171,8 +204,38 @@ mod tests {
         fits(true, |select| select.after_requests = 10);
         fits(false, |select| select.after_requests = 11);
         fits(false, |select| select.until_requests = Some(10));
+        fits(true, |select| select.after_sales = 500);
+        fits(false, |select| select.after_sales = 501);
+        fits(false, |select| select.until_sales = Some(500));
         fits(true, |select| select.phase = some("storm"));
         fits(false, |select| select.phase = some("calm"));
+    }
+
+    #[test]
+    fn only_these_are_struck_whatever_the_rest_of_the_rule_says() {
+        let mut only = Only::default();
+        only.insert(Point::Request, "relay", "a", 1);
+        let mut rule = Rule::new("lost", Fault::After(After::Lose));
+        rule.select.hop = Some("elsewhere".to_owned());
+        rule.select.share = Share::new(0.0).unwrap();
+        rule.select.first = Some(1);
+        let rule = rule.only_these(only);
+        let again = Facts { attempt: 1, ..facts() };
+        assert!(rule.strikes(7, &again) && rule.strikes(8, &again) && rule.most().is_none());
+        assert!(!rule.strikes(7, &facts()), "another attempt");
+        assert!(!rule.strikes(7, &Facts { id: "b", ..again }), "another id");
+        assert!(!rule.strikes(7, &Facts { hop: "sales", ..again }), "another hop");
+        assert!(!rule.strikes(7, &Facts { point: Point::Send, ..again }), "a message, where a request was struck");
+    }
+
+    #[test]
+    fn a_hop_covers_the_hops_below_it_and_no_namesakes() {
+        let select = Selector { hop: Some("aws".to_owned()), ..Selector::default() };
+        for (hop, fits) in [("aws", true), ("aws.relay", true), ("awsome", false), ("sales", false)] {
+            assert_eq!(select.fits(&Facts { hop, ..facts() }), fits, "{hop}");
+        }
+        let below = Selector { hop: Some("aws.relay".to_owned()), ..Selector::default() };
+        assert!(!below.fits(&Facts { hop: "aws", ..facts() }));
     }
 
     #[test]

@@ -46,21 +46,11 @@ impl Default for Attempts {
 impl Attempts {
     /// 0 for the first time that the id passes the point of the hop while rules are in force.
     pub(super) fn next(&self, point: Point, hop: &str, id: &str) -> u32 {
-        let key = fingerprint(&[point_name(point), hop, id]);
+        let key = fingerprint(&[point.name(), hop, id]);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let attempt = seen.get(&key).map_or(0, |before| before.saturating_add(1));
         seen.insert(key, attempt);
         attempt
-    }
-}
-
-fn point_name(point: Point) -> &'static str {
-    match point {
-        Point::Request => "request",
-        Point::Send => "send",
-        Point::Receive => "receive",
-        Point::Settle => "settle",
-        Point::Extend => "extend",
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Record {
     pub last_fired: Option<Duration>,
     /// How often it struck.
     pub fired: u64,
-    /// When a canary first saw it take effect.
+    /// When it was first seen to take effect.
     #[serde(rename = "effective_us", serialize_with = "some_micros")]
     pub effective: Option<Duration>,
     /// When it was taken out of force.
@@ -67,8 +67,12 @@ impl Tally {
         true
     }
 
-    pub(super) fn effective(&self, now: Duration) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).effective.get_or_insert(now);
+    /// False when it had been seen to take effect before.
+    pub(super) fn effective(&self, now: Duration) -> bool {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = counts.effective.is_none();
+        counts.effective.get_or_insert(now);
+        first
     }
 
     pub(super) fn healed(&self, now: Duration) {

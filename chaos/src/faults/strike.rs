@@ -3,23 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::gate::Permit;
 use super::{Armed, Held};
-use crate::decision::{Fault, Slot};
+use crate::decision::{After, Fault, Slot};
 
 /// What happens to a request or message.
 #[derive(Debug)]
 pub enum Verdict {
     /// Nothing.
     Pass,
-    /// These faults strike it.
+    /// These faults strike it, or it counts as under way for one.
     Struck(Strike),
 }
 
-/// The faults that strike one request or message; it counts as held until this is dropped.
+/// The faults that strike one request or message; it counts as held until this is dropped. Without any fault, it stands for a request
+/// that passes and counts as one of so many at once.
 #[derive(Debug)]
 pub struct Strike {
     pub(super) hits: Vec<Hit>,
-    pub(super) _held: Held,
+    pub(super) id: Box<str>,
+    pub(super) attempt: u32,
+    pub(super) _permits: Vec<Permit>,
+    pub(super) _held: Option<Held>,
 }
 
 /// One fault that strikes.
@@ -45,6 +50,18 @@ impl Strike {
     #[must_use]
     pub fn hits(&self) -> &[Hit] {
         &self.hits
+    }
+
+    /// The id that decided.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How often that id had passed the point before.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// The first fault of a slot.
@@ -78,6 +95,11 @@ impl Hit {
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.wait
+    }
+
+    /// Whether its time is part of the exchange's own.
+    pub(crate) fn delays_the_exchange(&self) -> bool {
+        matches!(self.fault(), Fault::Wait(_) | Fault::After(After::Delay(_)))
     }
 
     /// Waits for that long, or until the rule is healed.

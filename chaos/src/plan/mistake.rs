@@ -5,6 +5,8 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use toml::de::DeTable;
+
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
@@ -42,23 +44,38 @@ impl fmt::Display for Mistake {
     }
 }
 
-fn listed(mistakes: &[Mistake]) -> String {
+/// All of them, one a line.
+#[must_use]
+pub fn listed(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// Collects the mistakes of one file.
 #[derive(Debug)]
-pub(super) struct Mistakes<'a> {
+pub struct Mistakes<'a> {
     file: &'a str,
     text: &'a str,
     found: Vec<Mistake>,
 }
 
 impl<'a> Mistakes<'a> {
-    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+    /// None yet; `file` is what they call the file.
+    #[must_use]
+    pub fn new(file: &'a str, text: &'a str) -> Self {
         Self { file, text, found: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, span: &Range<usize>, message: impl Into<String>, way_out: impl Into<String>) {
+    /// Reads the text as TOML; what is not TOML is added.
+    pub fn syntax<'i>(&mut self, text: &'i str) -> toml::Spanned<DeTable<'i>> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            self.add(&error.span().unwrap_or_default(), format!("this is not TOML: {}", error.message()), "see https://toml.io");
+        }
+        table
+    }
+
+    /// One more, at a place of the text.
+    pub fn add(&mut self, span: &Range<usize>, message: impl Into<String>, way_out: impl Into<String>) {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let last_line = before.rsplit('\n').next().unwrap_or_default();
         self.found.push(Mistake {
@@ -70,8 +87,12 @@ impl<'a> Mistakes<'a> {
         });
     }
 
-    pub(super) fn into_result(mut self) -> Result<(), PlanError> {
+    /// All of them in the order of the file, or none.
+    ///
+    /// # Errors
+    /// Every mistake that was added.
+    pub fn into_result(mut self) -> Result<(), Vec<Mistake>> {
         self.found.sort_by_key(|mistake| (mistake.line, mistake.column));
-        if self.found.is_empty() { Ok(()) } else { Err(PlanError::Mistakes(self.found)) }
+        if self.found.is_empty() { Ok(()) } else { Err(self.found) }
     }
 }

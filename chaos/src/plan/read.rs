@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::fields::{Fields, nearest};
+use super::incidents::{self, INCIDENTS};
 use super::mistake::Mistakes;
-use super::values;
-use crate::decision::{After, Before, Delay, Fault, Pace, ReceiveFault, Rule, Selector, SendFault, SettleFault, Share};
+use super::{Plan, values};
+use crate::decision::{After, Alter, Before, Delay, Fault, Pace, ReceiveFault, Rule, Selector, SendFault, SettleFault, Share};
 
 /// Largest body that a fault sends by itself, and the most bytes it counts.
 const MOST_BYTES: u64 = 1 << 20;
@@ -51,6 +52,50 @@ pub const FAULTS: &[FaultWord] = &[
     word("throttle", "", "The service's own \"too many requests\", in the shape its SDK expects; nothing is forwarded.", |_, _| {
         Some(Fault::Before(Before::Throttle))
     }),
+    word(
+        "swallow",
+        "status = 200, body = \"…\", legal = true",
+        "The tap answers as if it had been accepted; it never arrives. A control, unless `legal` says that this sender may be lied to.",
+        swallow,
+    ),
+    word(
+        "limit-concurrency",
+        "at_most = 4, status = 503, retry_after = \"1s\"",
+        "So many pass at once; whatever comes above is answered so, and not forwarded.",
+        |f, m| {
+            let at_most = crowd(f, "at_most", "say how many may pass at once, at_most = 4", m);
+            let (status, retry_after) = (failure(f, m), f.duration("retry_after", m));
+            Some(Fault::Before(Before::Limit { at_most: at_most?, status, retry_after }))
+        },
+    ),
+    word(
+        "collapse",
+        "above = 8, for = \"3s\", status = 500",
+        "As soon as more than so many come at once, everything is answered so for that time, and nothing is forwarded.",
+        |f, m| {
+            let above = crowd(f, "above", "say how many it still bears, above = 8", m);
+            let (lasts, status) = (required(f, "for", "say for how long, for = \"3s\"", m), failure(f, m));
+            Some(Fault::Before(Before::Collapse { above: above?, lasts: lasts?, status }))
+        },
+    ),
+    word(
+        "alter-number",
+        "field = \"count\", by = \"+3\", legal = true",
+        "A number in the request's JSON body (also one in quotes) is another one: \"+3\", \"-1\", \"x2\". A control, unless `legal` says that this sender may err.",
+        alter_number,
+    ),
+    word(
+        "replace-body",
+        "body = \"…\", legal = true",
+        "The request arrives with another body. A control, unless `legal` says that this sender may err.",
+        |f, m| {
+            if !f.has("body") {
+                f.missing("body", "say which body arrives instead, body = \"…\"", m);
+            }
+            let (body, legal) = (f.text("body", m), f.flag("legal", m));
+            Some(Fault::Alter { what: Alter::Body { body: body? }, legal })
+        },
+    ),
     word("again", "", "It is forwarded twice at the same time; the sender gets the first answer.", |_, _| Some(Fault::Again)),
     word("lose-answer", "", "It is forwarded and takes effect; then the connection is reset instead of an answer.", |_, _| {
         Some(Fault::After(After::Lose))
@@ -136,9 +181,10 @@ pub const FAULTS: &[FaultWord] = &[
     ),
 ];
 
-pub(super) fn rules(top: &mut Fields<'_, '_>, key: &'static str, mistakes: &mut Mistakes<'_>) -> Vec<Rule> {
+/// Reads the tables `[[key]]`, rules and incidents alike.
+pub(super) fn plan(top: &mut Fields<'_, '_>, key: &'static str, mistakes: &mut Mistakes<'_>) -> Plan {
     let mut names: Vec<String> = Vec::new();
-    let mut rules = Vec::new();
+    let mut plan = Plan::default();
     for mut fields in top.tables(key, mistakes) {
         let name = match fields.text("name", mistakes) {
             Some(name) => name,
@@ -152,20 +198,30 @@ pub(super) fn rules(top: &mut Fields<'_, '_>, key: &'static str, mistakes: &mut 
         if !name.is_empty() && names.contains(&name) {
             mistakes.add(&fields.span_of("name"), format!("two rules are called {name:?}"), "give each a name of its own");
         }
-        rules.extend(rule(&name, fields, mistakes));
+        entry(&name, fields, &mut plan, mistakes);
         names.push(name);
     }
-    rules
+    plan
 }
 
-fn rule(name: &str, mut fields: Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Rule> {
+/// One table: a rule or an incident, by its word.
+fn entry(name: &str, mut fields: Fields<'_, '_>, plan: &mut Plan, mistakes: &mut Mistakes<'_>) {
+    let asked = fields.text("fault", mistakes);
+    if let Some(word) = asked.as_deref().and_then(|asked| INCIDENTS.iter().find(|word| word.word == asked)) {
+        plan.incidents.extend(incidents::incident(name, word, &mut fields, mistakes));
+        return finish(fields, word.word, mistakes);
+    }
+    plan.rules.extend(rule(name, asked, fields, mistakes));
+}
+
+fn rule(name: &str, asked: Option<String>, mut fields: Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Rule> {
     let mut select = selector(&mut fields, mistakes);
     if !fields.has("fault") {
         fields.missing("fault", "fault = \"…\", see docs/faults.md", mistakes);
     }
-    let asked = fields.text("fault", mistakes)?;
+    let asked = asked?;
     let Some(word) = FAULTS.iter().find(|word| word.word == asked) else {
-        let known: Vec<&str> = FAULTS.iter().map(|word| word.word).collect();
+        let known: Vec<&str> = FAULTS.iter().map(|word| word.word).chain(INCIDENTS.iter().map(|word| word.word)).collect();
         let way_out = match nearest(&asked, &known) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("there are {}", known.join(", ")),
@@ -178,18 +234,43 @@ fn rule(name: &str, mut fields: Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> 
     }
     let fault = (word.build)(&mut fields, mistakes);
     finish(fields, word.word, mistakes);
-    Some(Rule { name: name.into(), fault: fault?, select })
+    Some(Rule { name: name.into(), fault: fault?, select, only: None })
 }
 
 /// A parameter of another fault deserves another answer than a slip of the pen.
 fn finish(fields: Fields<'_, '_>, fault: &str, mistakes: &mut Mistakes<'_>) {
-    const PARAMETERS: [&str; 9] = ["status", "body", "retry_after", "bytes", "delay", "over", "rate", "by", "within"];
+    const PARAMETERS: &[&str] = &[
+        "status",
+        "body",
+        "retry_after",
+        "bytes",
+        "delay",
+        "over",
+        "rate",
+        "by",
+        "within",
+        "at_most",
+        "above",
+        "field",
+        "legal",
+        "hop",
+        "method",
+        "path",
+        "action",
+        "attribute",
+        "share",
+        "first",
+        "until",
+        "after_requests",
+        "until_requests",
+        "until_sales",
+    ];
     for (name, span) in fields.unknown() {
-        let way_out = match PARAMETERS.contains(&name) {
+        let way_out = match PARAMETERS.contains(&name) || incidents::PARAMETERS.contains(&name) {
             true => format!("the fault {fault:?} has no such parameter"),
             false => fields.meant(name),
         };
-        mistakes.add(&span, format!("unknown key `{name}`"), way_out);
+        mistakes.add(&span, format!("unknown key `{}`", fields.full(name)), way_out);
     }
 }
 
@@ -206,6 +287,8 @@ fn selector(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Selecto
         until: fields.duration("until", mistakes),
         after_requests: fields.count("after_requests", 0..=u64::MAX, mistakes).unwrap_or(0),
         until_requests: fields.count("until_requests", 1..=u64::MAX, mistakes),
+        after_sales: fields.count("after_sales", 0..=u64::MAX, mistakes).unwrap_or(0),
+        until_sales: fields.count("until_sales", 1..=u64::MAX, mistakes),
         phase: fields.text("phase", mistakes),
     };
     if select.until.is_some_and(|until| until <= select.from) {
@@ -215,6 +298,10 @@ fn selector(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Selecto
         let way_out = "make `until_requests` more than `after_requests`";
         mistakes.add(&fields.span_of("until_requests"), "the window ends before it begins", way_out);
     }
+    if select.until_sales.is_some_and(|until| until <= select.after_sales) {
+        let way_out = "make `until_sales` more than `after_sales`";
+        mistakes.add(&fields.span_of("until_sales"), "the window ends before it begins", way_out);
+    }
     select
 }
 
@@ -223,10 +310,11 @@ fn attribute(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option
         // Asked for all the same, so that it counts as known.
         return fields.table("attribute").and(None);
     }
-    let pairs = fields.table("attribute").and_then(|table| table.texts()).unwrap_or_default();
-    let pair = <[_; 1]>::try_from(pairs).ok().map(|[pair]| pair);
+    let pairs = fields.table("attribute").map(|table| table.entries()).unwrap_or_default();
+    let pair = <[_; 1]>::try_from(pairs).ok().and_then(|[(name, _, value)]| Some((name, value.get_ref().as_str()?.to_owned())));
     if pair.is_none() {
-        mistakes.add(&fields.span_of("attribute"), "`attribute` is not a name with its value", "write { kind = \"order\" }");
+        let message = format!("`{}` is not a name with its value", fields.full("attribute"));
+        mistakes.add(&fields.span_of("attribute"), message, "write { kind = \"order\" }");
     }
     pair
 }
@@ -239,6 +327,38 @@ fn answer(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Fa
     let body = fields.text("body", mistakes).unwrap_or_default();
     let retry_after = fields.duration("retry_after", mistakes);
     Some(Fault::Before(Before::Answer { status: status?, body, retry_after }))
+}
+
+fn swallow(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Fault> {
+    let status = fields.count("status", 200..=299, mistakes).and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
+    let body = fields.text("body", mistakes).unwrap_or_default();
+    let legal = fields.flag("legal", mistakes);
+    Some(Fault::Before(Before::Swallow { status, body, legal }))
+}
+
+fn alter_number(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Fault> {
+    if !fields.has("field") {
+        fields.missing("field", "say which field of the body, field = \"count\"", mistakes);
+    }
+    if !fields.has("by") {
+        fields.missing("by", values::CHANGE, mistakes);
+    }
+    let field = fields.text("field", mistakes);
+    let by = fields.quoted("by", "a change of a number", values::CHANGE, values::change, mistakes);
+    let legal = fields.flag("legal", mistakes);
+    Some(Fault::Alter { what: Alter::Number { field: field?, by: by? }, legal })
+}
+
+fn crowd(fields: &mut Fields<'_, '_>, key: &'static str, way_out: &str, mistakes: &mut Mistakes<'_>) -> Option<usize> {
+    if !fields.has(key) {
+        fields.missing(key, way_out, mistakes);
+    }
+    fields.count(key, 0..=100_000, mistakes).and_then(|count| usize::try_from(count).ok())
+}
+
+/// A status that claims no success.
+fn failure(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> u16 {
+    fields.count("status", 400..=599, mistakes).and_then(|status| u16::try_from(status).ok()).unwrap_or(503)
 }
 
 fn bytes(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> usize {
@@ -265,7 +385,7 @@ fn delay(fields: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Del
         (Some(from), Some(to), None, None) if from <= to => Some(Delay::Uniform { from, to }),
         (None, None, Some(mean), Some(cap)) => Some(Delay::Exponential { mean, cap }),
         _ => {
-            mistakes.add(&span, "`delay` is not a distribution", DELAY);
+            mistakes.add(&span, format!("`{}` is not a distribution", fields.full("delay")), DELAY);
             None
         }
     }

@@ -1,4 +1,4 @@
-//! A tap that understands SQS (AWS JSON), SNS (Query) and SES v2, and the messages in them.
+//! A tap that understands SQS (AWS JSON, and the older Query), SNS (Query) and SES v2, and the messages in them.
 //!
 //! Faults of requests are decided by the business id of the first message, faults of messages by each message's own, wherever it
 //! stands in its batch. A receipt handle stands for the message that it was received with.
@@ -8,6 +8,7 @@
 
 mod call;
 mod forge;
+mod query;
 mod receive;
 mod send;
 mod settle;
@@ -25,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use self::call::{Call, Kind};
 use self::receive::Repeat;
-use super::http::{Forward, Handler, Passed, Reply, Unreachable, after, before, rules, serve};
+use super::http::{Forward, Handler, Passed, Reply, Unreachable, after, before, serve};
 use super::{Hop, Sequence, Tap, TapError, Upstream, listener};
 use crate::decision::{Before, Fault, Point, Slot};
 use crate::faults::{Question, Recent, Strike};
@@ -106,14 +107,19 @@ impl Handler for Proxy {
         let mut passed = Passed::new(&core.hop, &parts, began, body.len());
         passed.exchange.action = Some(call.action.clone());
         passed.exchange.resource.clone_from(&call.resource);
-        passed.exchange.rules = rules(strike.as_ref());
+        passed.struck_by(strike.as_ref());
         passed.exchange.ids = known.iter().map(|known| known.ids.clone()).collect();
         let reply = match before(strike.as_ref(), &core.hop.limits, &body).await {
-            Some(_) if throttles(strike.as_ref()) => Reply::Answer(forge::throttled(call.service)),
+            Some(_) if throttles(strike.as_ref()) => Reply::Answer(forge::throttled(&call)),
             Some(reply) => reply,
             None => {
                 let answered = match forwards_again(strike.as_ref()) {
-                    true => tokio::join!(core.messages(&errand, known, &mut passed), core.forward.request(&parts, &body)).0,
+                    true => {
+                        let (answered, again) =
+                            tokio::join!(core.messages(&errand, known, &mut passed), core.forward.request(&parts, &body));
+                        passed.once_more(Some(&again));
+                        answered
+                    }
                     false => core.messages(&errand, known, &mut passed).await,
                 };
                 if let Err(unreachable) = &answered {
@@ -163,6 +169,7 @@ impl Core {
             hop: &self.hop.name,
             method: errand.parts.method.as_str(),
             path: errand.parts.uri.path(),
+            query: errand.parts.uri.query().unwrap_or_default(),
             headers: &errand.parts.headers,
             action: Some(&errand.call.action),
             body,
@@ -193,7 +200,7 @@ impl Core {
         let id = known.ids.deciding().unwrap_or(&place);
         let strike = self.hop.faults.decide(&self.question(errand, point, known, Some(id))).strike()?;
         self.hop.report(point, &known.ids, &strike);
-        passed.exchange.rules.extend(rules(Some(&strike)));
+        passed.struck_by(Some(&strike));
         Some(strike)
     }
 

@@ -4,11 +4,13 @@
 //! callback addresses are made of it.
 
 mod act;
+mod alter;
 mod answer;
 mod connection;
 mod upstream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -18,10 +20,11 @@ use tokio_util::task::TaskTracker;
 
 use super::{Hop, Sequence, Tap, TapError, Upstream, listener};
 use crate::decision::Point;
-use crate::faults::{Question, Strike};
+use crate::faults::{Hit, Question, Strike};
 use crate::observe::{Ending, Exchange, Ids, Sighting};
 
 pub(super) use self::act::{after, before, both};
+pub(super) use self::alter::altered;
 pub(super) use self::answer::{Answer, Reply};
 pub(super) use self::connection::{Handler, serve};
 pub(super) use self::upstream::{Forward, Unreachable};
@@ -54,6 +57,7 @@ impl Handler for Proxy {
             hop: &self.hop.name,
             method: parts.method.as_str(),
             path,
+            query: parts.uri.query().unwrap_or_default(),
             headers: &parts.headers,
             action: None,
             body: &body,
@@ -65,13 +69,17 @@ impl Handler for Proxy {
             self.hop.report(Point::Request, &ids, strike);
         }
         let mut passed = Passed::new(&self.hop, &parts, began, body.len());
-        passed.exchange.rules = rules(strike.as_ref());
+        passed.struck_by(strike.as_ref());
         passed.exchange.ids = vec![ids];
         let reply = match before(strike.as_ref(), &self.hop.limits, &body).await {
             Some(reply) => reply,
             None => {
-                let answered = both(strike.as_ref(), || self.forward.request(&parts, &body)).await;
+                let altered = altered(strike.as_ref(), &body);
+                let forwarded = altered.as_ref().map_or(&body, |(body, _)| body);
+                let (answered, again) = both(strike.as_ref(), || self.forward.request(&parts, forwarded)).await;
+                passed.exchange.altered = altered.as_ref().map(|(_, how)| how.clone());
                 passed.upstream(&answered);
+                passed.once_more(again.as_ref());
                 after(strike, answered.unwrap_or_else(|_| Reply::reset())).await
             }
         };
@@ -119,14 +127,31 @@ impl<'h> Passed<'h> {
             ids: Vec::new(),
             ending: Ending::HungUp,
             upstream_status: None,
+            upstream_answers: 0,
+            kept_back: 0,
+            added: Duration::ZERO,
             request_bytes: request_bytes as u64,
             answer_bytes: 0,
+            passed_bytes: 0,
             began,
             took: began.elapsed(),
             rules: Vec::new(),
+            altered: None,
             note: None,
         };
         Self { exchange, hop, reported: false }
+    }
+
+    /// These faults strike it, or one of its messages.
+    pub(super) fn struck_by(&mut self, strike: Option<&Strike>) {
+        self.exchange.rules.extend(rules(strike));
+        let waits = strike.into_iter().flat_map(Strike::hits).filter(|hit| hit.delays_the_exchange());
+        self.exchange.added += waits.map(Hit::duration).sum();
+    }
+
+    /// What the upstream answered to a repetition, which nobody else wants to know.
+    pub(super) fn once_more(&mut self, answered: Option<&Result<Reply, Unreachable>>) {
+        self.exchange.upstream_answers += u32::from(matches!(answered, Some(Ok(Reply::Answer(_)))));
     }
 
     /// What the upstream answered, before any fault of the answer.
@@ -134,6 +159,7 @@ impl<'h> Passed<'h> {
         match answered {
             Ok(Reply::Answer(answer)) => {
                 self.exchange.upstream_status = Some(answer.status.as_u16());
+                self.exchange.upstream_answers += 1;
                 self.exchange.answer_bytes = answer.body.len() as u64;
             }
             Ok(Reply::HangUp(_)) => (),
@@ -144,6 +170,7 @@ impl<'h> Passed<'h> {
     pub(super) fn report(mut self, reply: &Reply) {
         if let Reply::Answer(answer) = reply {
             self.exchange.ending = Ending::Answered { status: answer.status.as_u16() };
+            self.exchange.passed_bytes = answer.cut.unwrap_or(answer.body.len()) as u64;
         }
         self.send();
     }
@@ -151,7 +178,7 @@ impl<'h> Passed<'h> {
     fn send(&mut self) {
         self.exchange.took = self.exchange.began.elapsed();
         self.reported = true;
-        self.hop.observer.exchange(self.exchange.clone());
+        self.hop.passed(self.exchange.clone());
     }
 }
 

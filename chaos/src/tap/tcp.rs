@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use self::mysql::Scanner;
 use super::{Hop, Sequence, Tap, TapError, Upstream, listener};
 use crate::decision::{After, Before, Fault, Pace, Point, Slot};
-use crate::faults::{Question, Strike};
+use crate::faults::{Hit, Question, Strike};
 use crate::observe::{Ending, Exchange, Ids};
 
 /// What is read at once.
@@ -104,11 +104,16 @@ impl Proxy {
             ids: Vec::new(),
             ending: Ending::HungUp,
             upstream_status: None,
+            upstream_answers: 0,
+            kept_back: 0,
+            added: Duration::ZERO,
             request_bytes: 0,
             answer_bytes: 0,
+            passed_bytes: 0,
             began,
             took: Duration::ZERO,
             rules: Vec::new(),
+            altered: None,
             note: None,
         }
     }
@@ -158,8 +163,15 @@ impl Relay<'_> {
         let Some(strike) = self.decide(commit.is_some()) else {
             return self.forward(piece, None).await;
         };
-        strike.wait().await;
-        if let Some(Fault::Before(fault)) = strike.in_slot(Slot::Before).map(|hit| hit.fault()) {
+        for hit in strike.hits().iter().filter(|hit| hit.fault().slot() == Slot::Wait) {
+            let began = Instant::now();
+            hit.wait().await;
+            if began.elapsed() >= hit.duration() {
+                self.saw(hit, "a piece was passed on that much later");
+            }
+        }
+        if let Some((hit, Fault::Before(fault))) = strike.in_slot(Slot::Before).map(|hit| (hit, hit.fault())) {
+            self.saw(hit, "the server was sent nothing of it");
             if let Before::Blackhole = fault {
                 return self.blackhole(&strike).await;
             }
@@ -179,8 +191,11 @@ impl Relay<'_> {
     async fn downward(&mut self, piece: &[u8]) -> io::Result<Step> {
         self.seen.answer_bytes += piece.len() as u64;
         let strike = self.after.take();
-        let fault = strike.as_ref().and_then(|strike| strike.in_slot(Slot::After)).map(|hit| hit.fault());
-        match fault {
+        let hit = strike.as_ref().and_then(|strike| strike.in_slot(Slot::After));
+        if let Some(hit) = hit {
+            self.saw(hit, "the server answered, and the client was not told");
+        }
+        match hit.map(|hit| hit.fault()) {
             Some(Fault::After(After::Cut { bytes })) => {
                 self.client.write_all(&piece[..(*bytes).min(piece.len())]).await?;
                 return Ok(Step::Close);
@@ -188,7 +203,7 @@ impl Relay<'_> {
             Some(_) => return Ok(Step::Reset),
             None => (),
         }
-        pace(strike.as_ref(), piece.len()).await;
+        self.pace(strike.as_ref(), piece.len()).await;
         self.client.write_all(piece).await?;
         // An answer of many pieces is slow to its end, that is until the next piece from the client.
         self.after = strike;
@@ -198,9 +213,13 @@ impl Relay<'_> {
     async fn forward(&mut self, piece: &[u8], strike: Option<&Strike>) -> io::Result<Step> {
         // A new piece is a new question: what was left of the answer before is not slowed down any more.
         self.after = None;
-        pace(strike, piece.len()).await;
+        self.pace(strike, piece.len()).await;
         self.server.write_all(piece).await?;
         Ok(Step::On)
+    }
+
+    fn saw(&self, hit: &Hit, what: &str) {
+        self.proxy.hop.saw(hit, || format!("connection {}: {what}", self.number));
     }
 
     /// Swallows all that comes, from both sides, until it is healed or everybody gives up.
@@ -240,6 +259,18 @@ impl Relay<'_> {
         Some(strike)
     }
 
+    /// Waits for as long as so many bytes take, or until the rule is healed.
+    async fn pace(&self, strike: Option<&Strike>, bytes: usize) {
+        let Some(hit) = strike.and_then(|strike| strike.in_slot(Slot::Pace)) else { return };
+        if let Fault::Pace(Pace::Bandwidth { bytes_per_second }) = hit.fault() {
+            let due = Instant::now() + Duration::from_secs(1).mul_f64(bytes as f64 / *bytes_per_second as f64);
+            tokio::select! {
+                () = sleep_until(due) => self.saw(hit, "a piece took as long as the rate says"),
+                () = hit.healed() => (),
+            }
+        }
+    }
+
     async fn end(mut self, step: Step) {
         if step == Step::Reset {
             let _ = self.client.set_zero_linger();
@@ -249,6 +280,7 @@ impl Relay<'_> {
         }
         drop((self.client, self.server));
         self.seen.took = self.seen.began.elapsed();
+        self.seen.passed_bytes = self.seen.answer_bytes;
         self.proxy.hop.observer.exchange(self.seen);
     }
 }
@@ -262,17 +294,5 @@ async fn healed(strike: Option<&Strike>) {
             }
         }
         None => std::future::pending().await,
-    }
-}
-
-/// Waits for as long as so many bytes take, or until the rule is healed.
-async fn pace(strike: Option<&Strike>, bytes: usize) {
-    let Some(hit) = strike.and_then(|strike| strike.in_slot(Slot::Pace)) else { return };
-    if let Fault::Pace(Pace::Bandwidth { bytes_per_second }) = hit.fault() {
-        let due = Instant::now() + Duration::from_secs(1).mul_f64(bytes as f64 / *bytes_per_second as f64);
-        tokio::select! {
-            () = sleep_until(due) => (),
-            () = hit.healed() => (),
-        }
     }
 }

@@ -70,7 +70,10 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let service = Service::start(queue()).await;
+        Self::before(Service::start(queue()).await).await
+    }
+
+    async fn before(service: Service) -> Self {
         let faults = Faults::new(7);
         let (channel, reports) = Channel::new(1_000);
         let id = |sighting: &Sighting<'_>| {
@@ -202,6 +205,24 @@ async fn a_lost_message_is_reported_as_sent_and_never_is() {
     assert_eq!(bench.queued().await, ["a"]);
     bench.send("z").await;
     assert_eq!(bench.queued().await, ["a", "z"]);
+}
+
+#[tokio::test]
+async fn a_message_for_a_fifo_queue_or_topic_is_told_to_have_a_number() {
+    let bench = Bench::new().await;
+    let _guard = bench.install(Fault::Send(SendFault::LoseMessage), &["z"]);
+    let mut ordered = message("z");
+    ordered["MessageGroupId"] = "group".into();
+    let alone = json_of(&bench.sqs("SendMessage", ordered.clone()).await);
+    assert!(alone["SequenceNumber"].as_str().is_some_and(|number| number.len() == 20), "{alone}");
+    let batch = json_of(&bench.sqs("SendMessageBatch", json!({"Entries": [with_id("z", ordered)]})).await);
+    assert_eq!(batch["Successful"][0]["SequenceNumber"].as_str().map(str::len), Some(20), "{batch}");
+    assert!(json_of(&bench.send("z").await)["SequenceNumber"].is_null(), "a standard queue numbers nothing");
+    let form = format!("{}&PublishBatchRequestEntries.member.1.MessageGroupId=group", publish_batch(&["z"]));
+    let Got::Answer { status: 200, body } = post(bench.tap.address(), "/", FORM, &form).await else { panic!("no answer") };
+    assert!(body.contains("<SequenceNumber>"), "{body}");
+    bench.heal().await;
+    assert_eq!(bench.queued().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -350,6 +371,72 @@ fn publish_batch(texts: &[&str]) -> String {
         form.append_pair(&format!("{entry}.MessageAttributes.entry.1.Value.StringValue"), text);
     }
     form.finish()
+}
+
+/// What a queue says in the older protocol: one message, whatever it is asked.
+fn older_queue(seen: &Seen) -> Response<Bytes> {
+    let form = String::from_utf8_lossy(&seen.body).into_owned();
+    let action = form.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap().to_owned();
+    let message = |id: &str| {
+        let attribute = format!("<MessageAttribute><Name>id</Name><Value><StringValue>{id}</StringValue></Value></MessageAttribute>");
+        format!("<Message><ReceiptHandle>r-{id}</ReceiptHandle><Body>{id}</Body>{attribute}</Message>")
+    };
+    let result = match action.as_str() {
+        "ReceiveMessage" => format!("{}{}", message("a"), message("b")),
+        action => format!("<{action}ResultEntry><Id>real</Id></{action}ResultEntry>"),
+    };
+    Response::new(format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>").into())
+}
+
+#[tokio::test]
+async fn the_older_protocol_of_sqs_is_struck_like_the_newer() {
+    let bench = Bench::before(Service::start(older_queue).await).await;
+    let ask = async |form: &str| match post(bench.tap.address(), "/1/orders", FORM, form).await {
+        Got::Answer { status, body } => (status, body),
+        other => panic!("{other:?}"),
+    };
+    let entry = |number: u32, id: &str| {
+        let entry = format!("SendMessageBatchRequestEntry.{number}");
+        let attribute = format!("{entry}.MessageAttribute.1");
+        format!(
+            "&{entry}.Id={id}&{entry}.MessageBody={id}&{attribute}.Name=id&{attribute}.Value.DataType=String&{attribute}.Value.StringValue={id}"
+        )
+    };
+    let send = |ids: [&str; 2]| format!("Action=SendMessageBatch{}{}", entry(1, ids[0]), entry(2, ids[1]));
+
+    let lost = bench.install(Fault::Send(SendFault::LoseMessage), &["a"]);
+    let (_, sent) = ask(&send(["a", "b"])).await;
+    assert!(sent.contains("<Id>real</Id>") && sent.contains("<Id>a</Id>") && sent.contains("<MD5OfMessageBody>"), "{sent}");
+    let forwarded = bench.service.seen().pop().unwrap();
+    assert_eq!(String::from_utf8_lossy(&forwarded.body), format!("Action=SendMessageBatch{}", entry(1, "b")));
+    assert_eq!(lost.records()[0].fired, 1);
+    drop(lost);
+
+    let withheld = bench.install(Fault::Receive(ReceiveFault::Withhold), &["a"]);
+    let (_, received) = ask("Action=ReceiveMessage&MaxNumberOfMessages=10").await;
+    assert!(!received.contains("<Body>a</Body>") && received.contains("<Body>b</Body>"), "{received}");
+    drop(withheld);
+    let again = bench.install(Fault::Receive(ReceiveFault::Repeat), &["b"]);
+    ask("Action=ReceiveMessage").await;
+    let (asked, (_, repeated)) = (bench.service.seen().len(), ask("Action=ReceiveMessage").await);
+    assert!(repeated.contains("<Body>b</Body>") && !repeated.contains("<Body>a</Body>"), "{repeated}");
+    assert_eq!(bench.service.seen().len(), asked, "without asking the queue");
+    drop(again);
+
+    let expired = bench.install(Fault::Settle(SettleFault::Expire), &["b"]);
+    let (status, refused) = ask("Action=DeleteMessage&ReceiptHandle=r-b").await;
+    assert!(status == 400 && refused.contains("<Code>ReceiptHandleIsInvalid</Code>"), "{refused}");
+    drop(expired);
+    let kept = bench.install(Fault::Settle(SettleFault::Lose), &["b"]);
+    let (status, told) = ask("Action=DeleteMessage&ReceiptHandle=r-b").await;
+    assert!(status == 200 && told.contains("<DeleteMessageResponse"), "{told}");
+    assert_eq!(bench.service.seen().len(), asked, "neither reached the queue");
+    drop(kept);
+    let busy = bench.faults.install([Rule::new("busy", Fault::Before(Before::Throttle))]);
+    assert!(ask("Action=ReceiveMessage").await.1.contains("<Code>RequestThrottled</Code>"));
+    drop(busy);
+    bench.heal().await;
+    assert!(ask("Action=DeleteMessage&ReceiptHandle=r-b").await.1.contains("<Id>real</Id>"));
 }
 
 #[tokio::test]

@@ -38,6 +38,15 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(answer: impl Fn(&Seen) -> Response<Bytes> + Send + Sync + 'static) -> Self {
+        Self::released(watch::Sender::new(true).subscribe(), answer).await
+    }
+
+    /// Answers "hello" to everything; to what says "hold" only once it is released.
+    pub(crate) async fn holding(release: watch::Receiver<bool>) -> Self {
+        Self::released(release, |_| Response::new(Bytes::from_static(b"hello, world"))).await
+    }
+
+    async fn released(release: watch::Receiver<bool>, answer: impl Fn(&Seen) -> Response<Bytes> + Send + Sync + 'static) -> Self {
         let listener = listener().await;
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -46,16 +55,21 @@ impl Service {
         let log = Arc::clone(&seen);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (log, counter, answer) = (Arc::clone(&log), Arc::clone(&counter), Arc::clone(&answer));
+                let (log, counter, answer, release) = (Arc::clone(&log), Arc::clone(&counter), Arc::clone(&answer), release.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let (log, counter, answer) = (Arc::clone(&log), Arc::clone(&counter), Arc::clone(&answer));
+                    let (log, counter, answer, mut release) =
+                        (Arc::clone(&log), Arc::clone(&counter), Arc::clone(&answer), release.clone());
                     async move {
                         let (head, body) = request.into_parts();
                         let body = body.collect().await.unwrap().to_bytes();
                         let seen = Seen { path: head.uri.path().to_owned(), headers: head.headers, body };
-                        let answer = answer(&seen);
+                        let (answer, held) = (answer(&seen), &seen.body[..] == b"hold");
                         log.lock().unwrap().push(seen);
                         counter.send_modify(|count| *count += 1);
+                        if held {
+                            // Ok or not: when nobody can release it any more the test is over.
+                            let _ = release.wait_for(|released| *released).await;
+                        }
                         Ok::<_, Infallible>(answer.map(Full::new))
                     }
                 });

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos::decision::{After, Before, Delay, Fault, Pace, Rule};
+use bytes::Bytes;
+use chaos::decision::{After, Alter, Before, Change, Delay, Fault, Pace, Rule};
 use chaos::faults::Faults;
 use chaos::observe::{Channel, Ending, Ids, Report};
 use chaos::tap::{Hop, Limits, Tap, Upstream};
@@ -27,7 +28,10 @@ impl Bench {
     }
 
     async fn with(limits: Limits) -> Self {
-        let service = Service::hello().await;
+        Self::before(Service::hello().await, limits).await
+    }
+
+    async fn before(service: Service, limits: Limits) -> Self {
         let faults = Faults::new(7);
         let (channel, reports) = Channel::new(1_000);
         let key = |sighting: &chaos::observe::Sighting<'_>| match sighting.headers.get("idempotency-key") {
@@ -114,6 +118,9 @@ async fn a_lost_answer_had_its_effect() {
     assert_eq!((got, bench.service.seen().len()), (Got::Reset, 2));
     let Some(Report::Fired(fired)) = bench.reports.recv().await else { panic!("no report") };
     assert_eq!((&*fired.rule, fired.fault, fired.ids), ("it", "lose-answer", Ids::one("key", "k-1")));
+    let Some(Report::TookEffect(effect)) = bench.reports.recv().await else { panic!("no report") };
+    assert_eq!((&*effect.rule, effect.fault), ("it", "lose-answer"));
+    assert!(effect.seen.starts_with("the upstream answered 200, the caller got no answer"), "{}", effect.seen);
     let Some(Report::Exchange(exchange)) = bench.reports.recv().await else { panic!("no report") };
     assert_eq!((exchange.ending, exchange.upstream_status, exchange.rules.len()), (Ending::HungUp, Some(200), 1));
 }
@@ -183,6 +190,118 @@ async fn bandwidth_slows_both_bodies() {
     let (got, took) = bench.struck_then_healed(Fault::Pace(Pace::Bandwidth { bytes_per_second: 40 })).await;
     assert_eq!(got, hello());
     assert!(Duration::from_millis(350) <= took && took < LATE, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_swallowed_request_is_answered_as_accepted_and_never_forwarded() {
+    let bench = Bench::new().await;
+    let lie = Before::Swallow { status: 202, body: "{\"ok\":1}".into(), legal: true };
+    let (got, _) = bench.struck_then_healed(Fault::Before(lie)).await;
+    assert_eq!((got, bench.service.seen().len()), (Got::Answer { status: 202, body: "{\"ok\":1}".into() }, 1));
+}
+
+#[tokio::test]
+async fn a_number_or_the_whole_body_arrives_as_another_and_the_report_says_so() {
+    let mut bench = Bench::new().await;
+    let count = |by: Change| Fault::Alter { what: Alter::Number { field: "count".into(), by }, legal: false };
+    let guard = bench.faults.install([Rule::new("count", count(Change::Add(3)))]);
+    assert_eq!(post(bench.tap.address(), "/", "", "{\"count\":\"5\"}").await, hello());
+    drop(guard);
+    let guard = bench.faults.install([Rule::new("body", Fault::Alter { what: Alter::Body { body: "<xml/>".into() }, legal: false })]);
+    assert_eq!(bench.post().await, hello());
+    drop(guard);
+    bench.faults.heal(LATE).await.unwrap();
+    assert_eq!(bench.post().await, hello());
+    let bodies: Vec<Bytes> = bench.service.seen().into_iter().map(|seen| seen.body).collect();
+    assert_eq!(bodies, ["{\"count\":\"8\"}", "<xml/>", "{}"]);
+    let mut altered = Vec::new();
+    while altered.len() < 3 {
+        if let Report::Exchange(exchange) = within("a report", bench.reports.recv()).await.unwrap() {
+            altered.push(exchange.altered);
+        }
+    }
+    assert_eq!(altered, [Some("count: 5 became 8".to_owned()), Some("another body".to_owned()), None]);
+}
+
+/// Two requests that the rule lets pass, and that the service has not answered yet.
+async fn two_under_way(bench: &Bench) -> [tokio::task::JoinHandle<Got>; 2] {
+    let address = bench.tap.address();
+    let slow = bench.service.seen().len();
+    let ask = move || async move { post(address, "/", "", "hold").await };
+    let two = [tokio::spawn(ask()), tokio::spawn(ask())];
+    bench.service.asked(slow + 2).await;
+    two
+}
+
+/// A service that keeps what says "hold" until it is released.
+async fn holding() -> (Bench, tokio::sync::watch::Sender<bool>) {
+    let release = tokio::sync::watch::Sender::new(false);
+    let bench = Bench::before(Service::holding(release.subscribe()).await, Limits::default());
+    (bench.await, release)
+}
+
+#[tokio::test]
+async fn a_limit_lets_so_many_pass_at_once_and_turns_the_others_away() {
+    let (bench, release) = holding().await;
+    let limit = Before::Limit { at_most: 2, status: 503, retry_after: Some(Duration::from_secs(1)) };
+    let guard = bench.faults.install([Rule::new("limit", Fault::Before(limit))]);
+    let two = two_under_way(&bench).await;
+    assert_eq!((guard.records()[0].fired, bench.faults.held()), (0, 0), "who passes is neither struck nor held");
+    let mut third = Client::connect(bench.tap.address()).await;
+    assert_eq!(third.post("/", "", "").await, Got::Answer { status: 503, body: String::new() });
+    assert_eq!((header(&third.head, "retry-after"), guard.records()[0].fired), (Some("1"), 1));
+    release.send_replace(true);
+    for held in two {
+        assert_eq!(within("an answer", held).await.unwrap(), hello());
+    }
+    assert_eq!(third.post("/", "", "").await, hello(), "there is room again");
+    drop(guard);
+    within("the tap to heal", bench.faults.heal(LATE)).await.unwrap();
+    assert_eq!(bench.post().await, hello());
+}
+
+#[tokio::test]
+async fn a_collapse_fails_everybody_for_its_time_and_then_is_over() {
+    let (bench, release) = holding().await;
+    let lasts = Duration::from_millis(400);
+    let guard = bench.faults.install([Rule::new("down", Fault::Before(Before::Collapse { above: 2, lasts, status: 500 }))]);
+    let two = two_under_way(&bench).await;
+    let down = Got::Answer { status: 500, body: String::new() };
+    let began = Instant::now();
+    assert_eq!(bench.post().await, down, "one too many");
+    release.send_replace(true);
+    for held in two {
+        assert_eq!(within("an answer", held).await.unwrap(), hello(), "what was under way is answered");
+    }
+    let mut failed = 1;
+    while bench.post().await == down {
+        failed += 1;
+        assert!(began.elapsed() < LATE, "still down");
+    }
+    assert!(began.elapsed() >= lasts && began.elapsed() < LATE, "{:?}", began.elapsed());
+    assert_eq!(guard.records()[0].fired, failed);
+    drop(guard);
+    within("the tap to heal", bench.faults.heal(LATE)).await.unwrap();
+    assert_eq!(bench.post().await, hello());
+}
+
+#[tokio::test]
+async fn a_closed_tap_refuses_connections_ends_those_that_stand_and_opens_on_the_same_port() {
+    let bench = Bench::new().await;
+    let mut old = Client::connect(bench.tap.address()).await;
+    assert_eq!(old.post("/", "", "").await, hello());
+    let closed = bench.tap.door().close(LATE).await.unwrap();
+    assert!(matches!(old.post("/", "", "").await, Got::Closed | Got::Reset));
+    let refused = tokio::net::TcpStream::connect(bench.tap.address()).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    closed.reopen(LATE).await.unwrap();
+    assert_eq!(bench.post().await, hello());
+    drop(bench.tap.door().close(LATE).await.unwrap());
+    let began = Instant::now();
+    while tokio::net::TcpStream::connect(bench.tap.address()).await.is_err() {
+        assert!(began.elapsed() < LATE, "dropping the guard opens it too");
+    }
+    within("the tap to stop", bench.tap.stop(LATE)).await.unwrap();
 }
 
 #[tokio::test]

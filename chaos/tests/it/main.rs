@@ -3,6 +3,7 @@
 
 mod aws_tap;
 mod bench;
+mod every_word;
 mod http_tap;
 mod program;
 mod tcp_tap;

@@ -62,7 +62,7 @@ async fn a_plan_with_mistakes_is_usage_and_tells_them_all_with_file_and_line() {
     let output = program().args(["--upstream", "localhost:1", "--plan"]).arg(&plan).output().await.unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{error}");
-    assert!(error.contains("plan.toml:4:9: `share`") && error.contains("plan.toml:5:9: `first`"), "{error}");
+    assert!(error.contains("plan.toml:4:9: `rule[0].share`") && error.contains("plan.toml:5:9: `rule[0].first`"), "{error}");
 }
 
 #[tokio::test]

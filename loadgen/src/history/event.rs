@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use super::final_state::Final;
 
 /// Version of the history format, written in [`Header::format`].
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Microseconds since the run's start, on the harness's monotonic clock.
 pub type Micros = u64;
@@ -32,12 +32,19 @@ pub struct Line {
 pub enum Event {
     /// First line of every history.
     Header(Header),
+    /// Second line of a history that was put together from those of several machines.
+    Merged(Merged),
     /// A phase of the run begins or ends.
     Phase(PhaseMark),
     /// A stage of the scenario's arrival curve begins (its name is the scenario's own).
     Stage {
         /// Name of the stage, as in the scenario file.
         name: String,
+    },
+    /// The stock when the load begins, where it was not the harness that decided it ([`Header::initial_stock`] is empty then).
+    Opening {
+        /// Product, pieces.
+        stock: Vec<(String, i64)>,
     },
     /// Written *before* anything is sent.
     Invoke(Invoke),
@@ -60,6 +67,9 @@ pub enum Event {
     Role(RoleMark),
     /// A fault was requested, took effect, fired, or healed.
     Fault(FaultMark),
+    /// A request passed a tap, or did not.
+    #[serde(rename = "exchange")]
+    Passed(Passed),
     /// How far the generator itself ran behind its schedule in the last second.
     Lateness(Lateness),
     /// A row of the final state, read after quiescence.
@@ -82,10 +92,26 @@ pub struct Header {
     pub scenario: String,
     /// Seed from which the plan was derived.
     pub seed: u64,
+    /// Mistake that the reference pipeline was asked to make, when it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defect: Option<String>,
     /// Wall-clock time of the run's start, ms since the Unix epoch: for people; nothing is computed from it.
     pub started_unix_ms: u64,
     /// Stock of each product when the load began, read from the system itself: product, pieces.
     pub initial_stock: Vec<(String, i64)>,
+}
+
+/// What a history was put together from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Merged {
+    /// Parts into which the plan was split.
+    pub parts: u32,
+    /// How far each machine's clock may have been from the true time, µs. All times in the history are what the machines' own clocks said, so
+    /// two times of different machines may be twice this far from where they seem to be.
+    pub clock_uncertainty_us: Micros,
+    /// What is not in it, in words. As long as anything is missing, nothing can be proved from the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// Phases of a run, in order.
@@ -246,6 +272,9 @@ pub struct Complete {
 /// Ids by which a message is known, whatever its SQS MessageId.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BusinessIds {
+    /// Idempotency key of a purchase, where one is seen on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The message's own business id: re-publications share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -368,12 +397,47 @@ pub struct FaultMark {
 pub enum FaultState {
     /// The plan wants it from here on.
     Requested,
-    /// A canary saw it take effect.
+    /// It was seen from the outside that it does what it says.
     Effective,
     /// It struck one request, message or process.
     Fired,
     /// It is gone, and that was proved.
     Healed,
+    /// It should be gone, and that could not be proved.
+    Unhealed,
+}
+
+/// A request on a hop, as the tap there saw it; short, because there are many. Receives that brought nothing are not written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Passed {
+    /// Name of the hop.
+    pub hop: String,
+    /// Method and path, or the AWS action.
+    pub what: String,
+    /// The id by which it is known (key, message or production), or that of each of its messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    /// When the tap had read it, µs since the run's start.
+    pub began: Micros,
+    /// Until the answer began to be written, or the connection was given up, µs.
+    pub took: Micros,
+    /// What the caller was answered; None when the connection ended without an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What the upstream answered, when the caller was told something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<u16>,
+    /// Rules that struck it or its messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// Why the upstream gave no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Passed {
+    /// What a receive from a queue is called.
+    pub const RECEIVE: &str = "ReceiveMessage";
 }
 
 /// The generator's own delay behind its schedule, µs, over about one second.

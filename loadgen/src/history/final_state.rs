@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{BusinessIds, QueueDepth};
 
+/// Stands for "no bound is known" in [`Final::FactoryLimits`].
+pub const UNBOUNDED: u64 = u64::MAX;
+
 /// One row of the final state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "row", rename_all = "snake_case")]
@@ -45,6 +48,15 @@ pub enum Final {
         /// Product.
         product: String,
         /// Pieces applied.
+        quantity: u64,
+    },
+    /// Goods that were offered to the system under test without a certain answer (or once more after one): it may have applied them.
+    PossibleRestock {
+        /// Production they came from.
+        production: String,
+        /// Product.
+        product: String,
+        /// Pieces offered.
         quantity: u64,
     },
     /// A change of stock by the administration; positive raises it.
@@ -122,9 +134,9 @@ pub enum Final {
     FactoryLimits {
         /// Calls it takes at once.
         capacity: u64,
-        /// Production orders per product that may be open at once.
+        /// Production orders per product that may be open at once; [`UNBOUNDED`] when no bound is known.
         open_per_product: u64,
-        /// Pieces produced per piece of shortage (1 for `donut`, 2 for `shop`).
+        /// Pieces produced per piece of shortage (1 for `donut`, 2 for `shop`); [`UNBOUNDED`] when that is not known.
         pieces_per_shortage: u64,
     },
     /// A sale or refusal as the operations team has it.
@@ -151,7 +163,11 @@ pub enum Final {
     /// A table that the system under test does not expose, so that the properties that need it cannot be judged.
     NotExposed {
         /// Which: "ledger", "productions", "restocks", "receipts", "dead_letters", "mails", "episodes", "factory", "operations", "stock"
-        /// (the rows of that name here) or "topics" (the [`Published`](super::event::Published) lines).
+        /// (the rows of that name here), "topics" (the [`Published`](super::event::Published) lines), "queues" (their depths),
+        /// "restock_ledger" (what was applied is known from the factory's side alone) or "promises" (whether a refusal promises goods).
         what: String,
+        /// Why not, and what would expose it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
 }

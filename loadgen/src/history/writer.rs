@@ -1,26 +1,15 @@
 //! Writes a history: one JSON object a line, compressed in frames that end often, so that a crash leaves the evidence.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::clock::RunClock;
-use super::event::{Event, Line};
+use super::event::Event;
+use super::lines::LineFile;
+pub use super::lines::{FLUSH_EVERY, HistorySize};
 use super::queue::{Queue, Taken};
-
-/// A line is in the file at most this long after it was recorded (plus what the disk takes).
-pub const FLUSH_EVERY: Duration = Duration::from_millis(150);
-
-/// A frame also ends when it holds this much text, so that memory stays bounded whatever the rate.
-const FRAME_BYTES: usize = 1024 * 1024;
-
-/// Fast, and already a tenth of the size: the generator shares its cores with the system under test.
-const COMPRESSION_LEVEL: i32 = 3;
 
 /// Why a history could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -49,15 +38,6 @@ pub enum HistoryWriteError {
         /// What happened.
         reason: String,
     },
-}
-
-/// Size of a history that was closed in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HistorySize {
-    /// Lines written.
-    pub lines: u64,
-    /// Bytes of the compressed file.
-    pub bytes: u64,
 }
 
 /// Owns the file and the thread that writes it. Dropped without [`HistoryWriter::finish`], what was recorded is still written, but
@@ -144,63 +124,21 @@ impl Recorder {
     }
 }
 
-fn write_all(mut file: File, queue: &Queue) -> Result<HistorySize, std::io::Error> {
-    let mut frame = Frame::default();
-    let mut size = HistorySize { lines: 0, bytes: 0 };
+fn write_all(file: File, queue: &Queue) -> Result<HistorySize, std::io::Error> {
+    let mut out = LineFile::new(file);
     loop {
-        let taken = queue.take(frame.time_left());
+        let taken = queue.take(out.time_left());
         let closed = matches!(taken, Taken::Closed);
         if let Taken::Lines(lines) = taken {
             for line in lines {
-                frame.add(&line)?;
-                size.lines += 1;
-                if frame.text.len() >= FRAME_BYTES {
-                    size.bytes += frame.write(&mut file)?;
-                }
+                out.write(&line)?;
             }
         }
-        if closed || frame.time_left().is_zero() {
-            size.bytes += frame.write(&mut file)?;
-        }
         if closed {
-            file.sync_all()?;
-            return Ok(size);
+            return out.close();
         }
-    }
-}
-
-/// Lines that will be one compressed frame.
-#[derive(Debug, Default)]
-struct Frame {
-    text: Vec<u8>,
-    began: Option<Instant>,
-}
-
-impl Frame {
-    fn add(&mut self, line: &Line) -> Result<(), std::io::Error> {
-        self.began.get_or_insert_with(Instant::now);
-        serde_json::to_writer(&mut self.text, line)?;
-        self.text.push(b'\n');
-        Ok(())
-    }
-
-    /// How long it may stay open.
-    fn time_left(&self) -> Duration {
-        self.began.map_or(FLUSH_EVERY, |began| FLUSH_EVERY.saturating_sub(began.elapsed()))
-    }
-
-    /// Compresses it, writes it, and starts anew; returns the bytes written.
-    fn write(&mut self, file: &mut File) -> Result<u64, std::io::Error> {
-        self.began = None;
-        if self.text.is_empty() {
-            return Ok(0);
+        if out.time_left().is_zero() {
+            out.flush()?;
         }
-        let mut encoder = zstd::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?;
-        encoder.include_checksum(true)?;
-        encoder.write_all(&self.text)?;
-        let compressed = encoder.finish()?;
-        self.text.clear();
-        file.write_all(&compressed)?;
-        Ok(compressed.len() as u64)
     }
 }

@@ -2,14 +2,14 @@
 
 use tokio::time::Instant;
 
-use super::classify::{Understood, beginning, classify};
 use super::crowd::Crowd;
 use super::ledger::Measured;
 use super::pool::Exchange;
-use super::request::{Wanted, request};
+use super::request::request;
 use crate::history::event::{Answer, Behaviour, Complete, Event, Invoke, Micros, OpKind, Outcome};
 use crate::plan::Trick;
 use crate::result::answer::AnswerClass;
+use crate::target::speech::{Speech, Understood, Wanted, beginning};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub(super) struct Ended {
 /// Sends one request and waits for its answer as long as the buyer is patient. Whatever happens, it ends, and it is in the history.
 pub(super) async fn attempt(crowd: &Crowd, wanted: Wanted<'_>, behaviour: Behaviour, intended: Micros) -> Ended {
     let op = crowd.next_op();
+    // Where no key makes orders repeatable, each attempt is an order of its own, and is told apart by a key of its own.
+    let own_key = wanted.key.filter(|_| !crowd.target.speech.is_repeatable()).map(|key| format!("{key}.{op}"));
+    let wanted = Wanted { key: own_key.as_deref().or(wanted.key), ..wanted };
     let deadline = Instant::now() + crowd.plan.scenario().buyers.patience;
     crowd.progress.sent();
     crowd.recorder.record(Event::Invoke(invoke(op, wanted, behaviour, intended)));
@@ -36,10 +39,13 @@ pub(super) async fn attempt(crowd: &Crowd, wanted: Wanted<'_>, behaviour: Behavi
     let at = crowd.clock.now();
 
     let status = status(&exchange);
-    let understood = understand(wanted.kind, exchange);
+    let understood = understand(&crowd.target.speech, wanted, exchange);
     let (outcome, answer) = (understood.outcome, understood.answer);
     crowd.recorder.record(Event::Complete(complete(op, sent, status, understood)));
     crowd.ledger.over(Measured { kind: wanted.kind, answer, outcome, status, intended, ended: at });
+    if answer == Answer::Sold {
+        crowd.faults.sold();
+    }
     crowd.progress.answered(AnswerClass::of(answer), at.saturating_sub(intended));
     Ended { answer, at }
 }
@@ -86,11 +92,10 @@ fn status(exchange: &Exchange) -> Option<u16> {
 }
 
 /// Only a complete body decides anything; nothing sent means nothing done; all else may have taken effect.
-fn understand(kind: OpKind, exchange: Exchange) -> Understood {
-    let without_fields =
-        |outcome, answer, note| Understood { outcome, answer, order: None, production: None, quantity: None, stock: None, note };
+fn understand(speech: &Speech, wanted: Wanted<'_>, exchange: Exchange) -> Understood {
+    let without_fields = |outcome, answer, note| Understood { note, ..Understood::new(outcome, answer) };
     match exchange {
-        Exchange::Answered { status, body } => classify(kind, status, &body),
+        Exchange::Answered { status, body } => speech.understand(wanted.kind, wanted.key, status, &body),
         Exchange::TooLong { .. } => without_fields(Outcome::Info, Answer::Garbled, Some("more came than an answer can be".to_owned())),
         Exchange::TimedOut { .. } => without_fields(Outcome::Info, Answer::TimedOut, None),
         Exchange::Cut { why, .. } => without_fields(Outcome::Info, Answer::Cut, Some(beginning(why.as_bytes()))),
@@ -103,9 +108,12 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::scenario::EditionName;
 
     #[test]
     fn only_a_complete_answer_decides() {
+        let speech = Speech::of_edition(EditionName::Donut);
+        let wanted = Wanted { kind: OpKind::Purchase, buyer: 7, key: Some("k"), product: "CP-502101", quantity: 3, trick: None };
         let cases = [
             (Exchange::TimedOut { status: None }, Outcome::Info, Answer::TimedOut),
             (Exchange::TimedOut { status: Some(200) }, Outcome::Info, Answer::TimedOut),
@@ -115,7 +123,7 @@ mod tests {
             (Exchange::Answered { status: 200, body: Bytes::from_static(br#"{"outcome":"sold"}"#) }, Outcome::Ok, Answer::Sold),
         ];
         for (exchange, outcome, answer) in cases {
-            let understood = understand(OpKind::Purchase, exchange.clone());
+            let understood = understand(&speech, wanted, exchange.clone());
             assert_eq!((understood.outcome, understood.answer), (outcome, answer), "{exchange:?}");
         }
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::attempt::{Ended, attempt};
 use super::crowd::Crowd;
-use super::request::Wanted;
 use crate::history::clock::micros;
 use crate::history::event::{Answer, Behaviour, Micros, OpKind};
 use crate::plan::{Arrival, Decisions, Trick};
+use crate::target::speech::Wanted;
 
 /// What a buyer does after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

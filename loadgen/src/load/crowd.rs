@@ -2,28 +2,32 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use chaos::faults::Faults;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::ledger::Ledger;
 use super::pool::Pool;
-use super::{LoadReport, Target, buyer};
+use super::{LoadInput, LoadReport, Target, buyer};
 use crate::history::event::{Event, Lateness, Micros};
 use crate::history::{Recorder, RunClock};
-use crate::plan::{Arrival, Plan};
+use crate::plan::{Arrival, Part, Plan};
 use crate::progress::state::ProgressState;
 
 /// Buyers, and what they have in common.
 #[derive(Debug)]
 pub(super) struct Crowd {
     pub(super) plan: Plan,
+    pub(super) part: Part,
     pub(super) target: Target,
     pub(super) pool: Pool,
     pub(super) recorder: Recorder,
     pub(super) clock: RunClock,
     pub(super) progress: Arc<ProgressState>,
     pub(super) stop: CancellationToken,
+    pub(super) faults: Faults,
     pub(super) ledger: Ledger,
     pub(super) tasks: TaskTracker,
     began: OnceLock<Micros>,
@@ -33,35 +37,42 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn new(
-        plan: Plan,
-        target: Target,
-        pool: Pool,
-        recorder: Recorder,
-        clock: RunClock,
-        progress: Arc<ProgressState>,
-        stop: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(input: LoadInput<'_>, pool: Pool) -> Self {
+        let LoadInput { plan, part, begin, target, recorder, clock, progress, stop, faults } = input;
+        if let Some(begin) = begin {
+            faults.start_at(clock.instant(begin));
+        }
         Self {
-            plan,
+            plan: plan.clone(),
+            part,
             target,
             pool,
             recorder,
             clock,
             progress,
             stop,
+            faults,
             ledger: Ledger::new(),
             tasks: TaskTracker::new(),
-            began: OnceLock::new(),
+            began: begin.map_or_else(OnceLock::new, OnceLock::from),
             arrived: AtomicU64::new(0),
             next_op: AtomicU64::new(1),
             panicked: AtomicU64::new(0),
         }
     }
 
-    /// When the plan's time began: at the first call.
+    /// How long it is until a begin that was fixed beforehand.
+    pub(super) fn until_begin(&self) -> Duration {
+        Duration::from_micros(self.began.get().copied().unwrap_or(0).saturating_sub(self.clock.now()))
+    }
+
+    /// When the plan's time begins: as fixed beforehand, else at the first call.
     pub(super) fn began(&self) -> Micros {
-        *self.began.get_or_init(|| self.clock.now())
+        *self.began.get_or_init(|| {
+            let now = self.clock.now();
+            self.faults.start_at(self.clock.instant(now));
+            now
+        })
     }
 
     /// Number of the next attempt.
@@ -87,6 +98,13 @@ impl Crowd {
             () = self.stop.cancelled() => false,
             () = tokio::time::sleep_until(self.clock.instant(at)) => true,
         }
+    }
+
+    /// A stage of the arrival curve begins.
+    pub(super) fn begin_stage(&self, name: String) {
+        self.faults.set_phase(Some(&name));
+        self.progress.detail(name.clone());
+        self.recorder.record(Event::Stage { name });
     }
 
     /// Writes down how late the attempts of these seconds were.

@@ -15,8 +15,8 @@ use tokio::sync::Mutex;
 use super::crowd::Crowd;
 use super::engine::Timing;
 use crate::history::clock::micros;
-use crate::history::event::{Event, Micros};
-use crate::plan::{Arrivals, Visits};
+use crate::history::event::Micros;
+use crate::plan::{OwnArrivals, Visits};
 use crate::scenario::{Scenario, Traffic};
 
 /// What one turn of the open schedule covers: short enough that the engine's count is never far behind.
@@ -53,7 +53,7 @@ enum Model {
 
 #[derive(Debug)]
 struct Open {
-    arrivals: Peekable<Arrivals>,
+    arrivals: Peekable<OwnArrivals>,
     /// Stages that have not begun: when, and their name.
     stages: VecDeque<(Micros, String)>,
     slice: u64,
@@ -65,13 +65,14 @@ impl Schedule {
         let plan = &crowd.plan;
         let model = match plan.scenario().traffic {
             Traffic::Open { .. } => Model::Open(Box::new(Mutex::new(Open {
-                arrivals: plan.arrivals().peekable(),
+                arrivals: plan.arrivals_of(crowd.part).peekable(),
                 stages: plan.stage_begins().into_iter().map(|(at, name)| (at, name.to_owned())).collect(),
                 slice: 0,
                 slices: slices(plan.scenario().duration(), SLICE),
             }))),
-            Traffic::Closed { users, duration, .. } => {
-                Model::Closed { users: (0..users).map(|user| Mutex::new(plan.visits(user))).collect(), duration: micros(duration) }
+            Traffic::Closed { duration, .. } => {
+                let users = plan.users_of(crowd.part).map(|user| Mutex::new(plan.visits(user))).collect();
+                Model::Closed { users, duration: micros(duration) }
             }
         };
         Self { crowd: Arc::clone(crowd), model, told_until: AtomicU64::new(0), stage_told: AtomicBool::new(false) }
@@ -97,7 +98,7 @@ impl Schedule {
     /// The longest that all of it can take.
     pub(super) fn longest(&self) -> Duration {
         let scenario = self.crowd.plan.scenario();
-        scenario.duration() + longest_visit(scenario) + TAIL_SLACK
+        longest(scenario) + self.crowd.until_begin()
     }
 
     /// One turn; returns what was answered meanwhile.
@@ -121,8 +122,6 @@ impl Schedule {
         self.crowd.progress.planned_rate(self.planned_rate(open.slice));
         open.slice += 1;
         let end = open.slice * micros(SLICE);
-        let second = usize::try_from((end - 1) / 1_000_000).unwrap_or(usize::MAX);
-        self.crowd.progress.planned_rate(self.crowd.plan.summary().per_second.get(second).map_or(0.0, |arrivals| *arrivals as f64));
         while let Some(arrival) = open.arrivals.next_if(|arrival| arrival.at < end) {
             self.begin_stages(open, arrival.at);
             let intended = began + arrival.at;
@@ -141,16 +140,16 @@ impl Schedule {
         self.tell_lateness(began + end);
     }
 
-    /// Arrivals per second that the plan wants in a slice, to the second.
+    /// Arrivals per second that the plan wants of this part in a slice, to the second.
     fn planned_rate(&self, slice: u64) -> f64 {
         let second = usize::try_from(slice * micros(SLICE) / 1_000_000).unwrap_or(usize::MAX);
-        self.crowd.plan.summary().per_second.get(second).map_or(0.0, |arrivals| *arrivals as f64)
+        let of_all = self.crowd.plan.summary().per_second.get(second).map_or(0.0, |arrivals| *arrivals as f64);
+        of_all / f64::from(self.crowd.part.of().get())
     }
 
     fn begin_stages(&self, open: &mut Open, upto: Micros) {
         while let Some((_, name)) = open.stages.pop_front_if(|(at, _)| *at <= upto) {
-            self.crowd.progress.detail(name.clone());
-            self.crowd.recorder.record(Event::Stage { name });
+            self.crowd.begin_stage(name);
         }
     }
 
@@ -174,8 +173,11 @@ impl Schedule {
 
     async fn closed_turn(&self, visits: &mut Visits, user: usize, duration: Micros) {
         let began = self.crowd.began();
+        if !self.crowd.wait_until(began).await {
+            return;
+        }
         if user == 0 && !self.stage_told.swap(true, Ordering::Relaxed) {
-            self.crowd.recorder.record(Event::Stage { name: "users".to_owned() });
+            self.crowd.begin_stage("users".to_owned());
         }
         let turn_ends = self.crowd.clock.now() + micros(CLOSED_SLICE);
         let load_ends = began + duration;
@@ -205,6 +207,11 @@ impl Schedule {
 
 fn slices(duration: Duration, slice: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(slice.as_nanos())).unwrap_or(u64::MAX)
+}
+
+/// The longest that a load can take from its begin until its last buyer is done.
+pub(super) fn longest(scenario: &Scenario) -> Duration {
+    scenario.duration() + longest_visit(scenario) + TAIL_SLACK
 }
 
 /// The longest that one arrival can keep its buyer busy: every order of it with every repetition and every pause.

@@ -1,32 +1,39 @@
-//! Where the buyers go, and what the shop calls its things.
+//! Where the buyers go, and how the shop is talked to.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery};
 
 use super::LoadError;
 use crate::scenario::EditionName;
+use crate::target::speech::Speech;
 
 /// The system under load, as buyers see it.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Which face it shows.
-    pub edition: EditionName,
     /// Where it listens ("127.0.0.1:41001").
     pub authority: Authority,
     /// Path of its routes' begin, without a slash at the end ("" or "/prod").
     pub base_path: String,
-    /// What buyers write into an order to name a product: its factory's id (donut) or its own name (shop), by product id.
-    pub names: BTreeMap<String, String>,
+    /// How it is talked to.
+    pub speech: Arc<Speech>,
 }
 
 impl Target {
-    /// The shop of the given edition at an address like `http://127.0.0.1:41001`.
+    /// The reference shop of the given edition at an address like `http://127.0.0.1:41001`.
     ///
     /// # Errors
     /// [`LoadError::Target`] for anything that is not a plain-HTTP address.
     pub fn new(edition: EditionName, address: &str) -> Result<Self, LoadError> {
+        Self::at(address, Speech::of_edition(edition))
+    }
+
+    /// Any shop that is talked to like this.
+    ///
+    /// # Errors
+    /// [`LoadError::Target`] for anything that is not a plain-HTTP address.
+    pub fn at(address: &str, speech: Arc<Speech>) -> Result<Self, LoadError> {
         let wrong = |why: &str| LoadError::Target { address: address.to_owned(), why: why.to_owned() };
         let uri: Uri = address.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
         if uri.scheme_str() != Some("http") {
@@ -34,7 +41,7 @@ impl Target {
         }
         let authority = uri.authority().cloned().ok_or_else(|| wrong("it names no host"))?;
         let base_path = uri.path_and_query().map_or("", PathAndQuery::path).trim_end_matches('/').to_owned();
-        Ok(Self { edition, authority, base_path, names: names(edition) })
+        Ok(Self { authority, base_path, speech })
     }
 
     /// Host and port to connect to; port 80 unless the address says otherwise.
@@ -44,15 +51,6 @@ impl Target {
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
         (host.to_owned(), self.authority.port_u16().unwrap_or(80))
     }
-}
-
-/// What the contract's seed rows call the products.
-fn names(edition: EditionName) -> BTreeMap<String, String> {
-    let pairs: &[(&str, &str)] = match edition {
-        EditionName::Donut => &[("CP-502101", "FF-500293")],
-        EditionName::Shop => &[("1", "Item1"), ("2", "Item2"), ("3", "Item3")],
-    };
-    pairs.iter().map(|(id, name)| ((*id).to_owned(), (*name).to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -4,18 +4,21 @@
 use std::time::Duration;
 
 use reference::domain::Outcome;
+use reference::messaging::envelope::Incoming;
 use reference::messaging::error::CallError;
 use reference::messaging::receive::Queue;
-use reference::store::{ProductionState, StoreError};
+use reference::store::{Audit, ProductionState, StoreError};
 use serde::Deserialize;
 
 use super::eye::{Eye, LookError};
 use super::http::{ReadError, Reader};
 use super::topics::business_ids;
 use crate::boot::System;
+use crate::faults::Poison;
 use crate::history::event::{BusinessIds, Event, Final};
 use crate::history::writer::Recorder;
-use crate::scenario::Scenario;
+use crate::plan::Plan;
+use crate::target::View;
 
 /// Rows read at a time.
 const PAGE: u32 = 5_000;
@@ -53,8 +56,10 @@ pub enum RemainsError {
 ///
 /// # Errors
 /// [`RemainsError`], naming what could not be read.
-pub async fn record(system: &System, scenario: &Scenario, eye: &Eye, recorder: &Recorder) -> Result<(), RemainsError> {
-    let ledger = Ledger { eye, recorder };
+pub async fn record(system: &System, plan: &Plan, eye: &Eye, recorder: &Recorder) -> Result<(), RemainsError> {
+    let (scenario, poison) = (plan.scenario(), Poison::of(plan.faults()));
+    let audit = eye.audit().expect("the reference shows its database");
+    let ledger = Ledger { audit, recorder };
     ledger.orders().await?;
     ledger.productions(system.edition.pieces_per_shortage).await?;
     ledger.stock_moves().await?;
@@ -62,7 +67,7 @@ pub async fn record(system: &System, scenario: &Scenario, eye: &Eye, recorder: &
     let episodes = ledger.episodes().await?;
     ledger.operations().await?;
     for queue in &eye.queues().dead_letter {
-        dead_letters(queue, recorder).await?;
+        dead_letters(queue, &poison, recorder, business_ids).await?;
     }
     for depth in eye.look().await?.queues {
         recorder.record(Event::Final(Final::Queue(depth)));
@@ -79,7 +84,7 @@ pub async fn record(system: &System, scenario: &Scenario, eye: &Eye, recorder: &
 }
 
 struct Ledger<'a> {
-    eye: &'a Eye,
+    audit: &'a Audit,
     recorder: &'a Recorder,
 }
 
@@ -88,7 +93,7 @@ macro_rules! every_row {
     ($self:ident, $table:ident, $row:expr) => {{
         let mut after = 0;
         loop {
-            let rows = $self.eye.audit().$table(after, PAGE).await?;
+            let rows = $self.audit.$table(after, PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = last.position;
             for row in rows {
@@ -132,7 +137,7 @@ impl Ledger<'_> {
             product: row.product.0,
             delta: row.delta,
         });
-        for row in self.eye.audit().stocks().await? {
+        for row in self.audit.stocks().await? {
             self.recorder.record(Event::Final(Final::Stock { product: row.product.0, stock: row.now }));
         }
         Ok(())
@@ -163,7 +168,28 @@ impl Ledger<'_> {
     }
 }
 
-async fn dead_letters(queue: &Queue, recorder: &Recorder) -> Result<(), RemainsError> {
+/// Writes the final state of a target into the history, as far as its file says how to read it.
+///
+/// # Errors
+/// [`RemainsError`], naming what could not be read.
+pub async fn record_stranger(view: &View, plan: &Plan, eye: &Eye, recorder: &Recorder) -> Result<(), RemainsError> {
+    let poison = Poison::of(plan.faults());
+    for queue in &eye.queues().dead_letter {
+        dead_letters(queue, &poison, recorder, |incoming| view.dead_letter_ids(queue.name(), incoming)).await?;
+    }
+    for depth in eye.look().await?.queues {
+        recorder.record(Event::Final(Final::Queue(depth)));
+    }
+    view.remains(recorder).await?;
+    Ok(())
+}
+
+async fn dead_letters(
+    queue: &Queue,
+    poison: &Poison,
+    recorder: &Recorder,
+    ids_of: impl Fn(&Incoming) -> BusinessIds,
+) -> Result<(), RemainsError> {
     let mut read = 0;
     while read < MOST_DEAD_LETTERS {
         let messages = queue.receive(10, Duration::ZERO, HIDDEN).await?;
@@ -172,9 +198,16 @@ async fn dead_letters(queue: &Queue, recorder: &Recorder) -> Result<(), RemainsE
         }
         read += messages.len();
         for message in messages {
-            let ids = message.open().map_or_else(|_| BusinessIds::default(), |incoming| business_ids(&incoming));
-            let body = Some(message.body.chars().take(QUOTED).collect());
-            recorder.record(Event::Final(Final::DeadLetter { queue: queue.name().to_owned(), ids, poison: false, body }));
+            let opened = message.open();
+            let text = opened.as_ref().map_or(&message.body, |incoming| &incoming.body);
+            let poison = poison.id_of(text);
+            let ids = match (&poison, &opened) {
+                (Some(id), _) => BusinessIds { message: Some(id.clone()), ..BusinessIds::default() },
+                (None, Ok(incoming)) => ids_of(incoming),
+                (None, Err(_)) => BusinessIds::default(),
+            };
+            let (queue, body) = (queue.name().to_owned(), Some(message.body.chars().take(QUOTED).collect()));
+            recorder.record(Event::Final(Final::DeadLetter { queue, ids, poison: poison.is_some(), body }));
         }
     }
     Ok(())

@@ -10,6 +10,8 @@ use super::eye::{Eye, LookError};
 use crate::history::event::Event;
 use crate::history::writer::Recorder;
 use crate::progress::state::ProgressState;
+use crate::result::answer::AnswerClass;
+use crate::run::abort::{Abortion, Answers};
 
 /// Time between two looks. Shorter tightens the bounds of "no wrong refusal" and costs the pipeline reads; four a second is what
 /// a person at a monitor would want.
@@ -28,9 +30,9 @@ pub struct Sampler {
 impl Sampler {
     /// Starts looking.
     #[must_use]
-    pub fn start(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>) -> Self {
+    pub fn start(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, abortion: Abortion) -> Self {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(sample(eye, recorder, progress, stop.clone()));
+        let task = tokio::spawn(sample(eye, recorder, progress, abortion, stop.clone()));
         Self { stop, task }
     }
 
@@ -42,7 +44,7 @@ impl Sampler {
     }
 }
 
-async fn sample(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, stop: CancellationToken) {
+async fn sample(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, abortion: Abortion, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut seen = 0;
@@ -51,7 +53,7 @@ async fn sample(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, stop
             _ = ticks.tick() => false,
             () = stop.cancelled() => true,
         };
-        if let Err(error) = look_once(&eye, &recorder, &progress, &mut seen).await {
+        if let Err(error) = look_once(&eye, &recorder, &progress, &abortion, &mut seen).await {
             // A look that fails is a gap in the curve, not the end of the run: the final state is read with patience.
             tracing::warn!(error = &error as &dyn std::error::Error, "a look at the pipeline failed");
         }
@@ -61,12 +63,15 @@ async fn sample(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, stop
     }
 }
 
-async fn look_once(eye: &Eye, recorder: &Recorder, progress: &ProgressState, seen: &mut i64) -> Result<(), LookError> {
+async fn look_once(eye: &Eye, recorder: &Recorder, progress: &ProgressState, abortion: &Abortion, seen: &mut i64) -> Result<(), LookError> {
     let sample = eye.look().await?;
     progress.sampled(&sample);
+    let answers = progress.answers();
+    abortion.look(&sample, Answers { all: answers.iter().sum(), unknown: answers[AnswerClass::Unknown.index()] });
     recorder.record(Event::Sample(sample));
+    let Some(audit) = eye.audit() else { return Ok(()) };
     loop {
-        let rows = eye.audit().restocks(*seen, PAGE).await?;
+        let rows = audit.restocks(*seen, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         *seen = last.position;
         for row in rows {

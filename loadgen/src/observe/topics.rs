@@ -1,5 +1,6 @@
 //! What is published, seen through a queue of the harness on every topic: a ledger that needs no code in the system under test.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,8 +10,10 @@ use reference::messaging::receive::{Queue, Received};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::faults::Poison;
 use crate::history::event::{BusinessIds, Event, Published};
 use crate::history::writer::Recorder;
+use crate::target::View;
 
 /// Messages taken at a time (SQS allows no more).
 const BATCH: usize = 10;
@@ -18,8 +21,9 @@ const BATCH: usize = 10;
 /// Long poll.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Time in which a message that was read must be deleted, or it is read again; reading twice does no harm.
-const VISIBILITY: Duration = Duration::from_secs(60);
+/// Time in which a message that was read must be deleted, or it is read again; reading twice does no harm. Short, because an answer that is
+/// lost (the broker may be killed) hides its messages for so long, and the drain waits for them.
+const VISIBILITY: Duration = Duration::from_secs(5);
 
 /// Pause after a failed receive.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
@@ -34,10 +38,14 @@ pub struct TopicReaders {
 impl TopicReaders {
     /// Starts reading every topic.
     #[must_use]
-    pub fn start(edition: &'static Edition, observers: Vec<(String, Queue)>, recorder: &Recorder) -> Self {
+    pub fn start(understanding: &Understanding, observers: Vec<(String, Queue)>, poison: &Poison, recorder: &Recorder) -> Self {
         let stop = CancellationToken::new();
-        let tasks =
-            observers.into_iter().map(|(topic, queue)| tokio::spawn(read(edition, topic, queue, recorder.clone(), stop.clone()))).collect();
+        let read = |(topic, queue)| {
+            let reading =
+                Reading { understanding: understanding.clone(), topic, queue, poison: poison.clone(), recorder: recorder.clone() };
+            tokio::spawn(reading.until(stop.clone()))
+        };
+        let tasks = observers.into_iter().map(read).collect();
         Self { stop, tasks }
     }
 
@@ -49,34 +57,65 @@ impl TopicReaders {
     }
 }
 
-async fn read(edition: &'static Edition, topic: String, queue: Queue, recorder: Recorder, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let received = tokio::select! {
-            received = queue.receive(BATCH, WAIT, VISIBILITY) => received,
-            () = stop.cancelled() => return,
-        };
-        match received {
-            Ok(messages) => note(edition, &topic, &queue, &recorder, messages).await,
-            Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, %topic, "reading a topic failed");
-                tokio::time::sleep(AFTER_FAILURE).await;
-            }
+/// Who knows what a message says.
+#[derive(Debug, Clone)]
+pub enum Understanding {
+    /// The contract, in one of its editions.
+    Edition(&'static Edition),
+    /// A target's file.
+    Described(Arc<View>),
+}
+
+impl Understanding {
+    fn published(&self, topic: &str, incoming: &Incoming) -> Published {
+        match self {
+            Self::Edition(edition) => published(edition, topic, incoming),
+            Self::Described(view) => view.published(topic, incoming),
         }
     }
 }
 
-async fn note(edition: &Edition, topic: &str, queue: &Queue, recorder: &Recorder, messages: Vec<Received>) {
-    let mut handles = Vec::with_capacity(messages.len());
-    for message in messages {
-        // Noted before it is deleted: a harness that dies in between reads it again.
-        if let Ok(incoming) = message.open() {
-            recorder.record(Event::Published(published(edition, topic, &incoming)));
+/// One topic, read through the harness's queue on it.
+struct Reading {
+    understanding: Understanding,
+    topic: String,
+    queue: Queue,
+    poison: Poison,
+    recorder: Recorder,
+}
+
+impl Reading {
+    async fn until(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let received = tokio::select! {
+                received = self.queue.receive(BATCH, WAIT, VISIBILITY) => received,
+                () = stop.cancelled() => return,
+            };
+            match received {
+                Ok(messages) => self.note(messages).await,
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, topic = self.topic, "reading a topic failed");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
         }
-        handles.push(message.receipt_handle);
     }
-    if !handles.is_empty() {
-        // What could not be deleted is read again after its visibility timeout, and noting it twice does no harm.
-        let _ = queue.delete_batch(&handles).await;
+
+    async fn note(&self, messages: Vec<Received>) {
+        let mut handles = Vec::with_capacity(messages.len());
+        for message in messages {
+            // Noted before it is deleted: a harness that dies in between reads it again. Poison was noted where it was sent.
+            if let Ok(incoming) = message.open()
+                && self.poison.id_of(&incoming.body).is_none()
+            {
+                self.recorder.record(Event::Published(self.understanding.published(&self.topic, &incoming)));
+            }
+            handles.push(message.receipt_handle);
+        }
+        if !handles.is_empty() {
+            // What could not be deleted is read again after its visibility timeout, and noting it twice does no harm.
+            let _ = self.queue.delete_batch(&handles).await;
+        }
     }
 }
 
@@ -85,6 +124,7 @@ async fn note(edition: &Edition, topic: &str, queue: &Queue, recorder: &Recorder
 pub fn business_ids(incoming: &Incoming) -> BusinessIds {
     let text = |name: &str| incoming.attributes.get(name).cloned();
     BusinessIds {
+        key: None,
         message: text("MessageAttributeEventId"),
         order: text("MessageAttributeOrderId"),
         production: text("MessageAttributeProductionId"),

@@ -1,9 +1,14 @@
 //! `plan.json`: a plan as it is saved.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Seeds, Summary};
-use crate::scenario::{Scenario, ScenarioErrors};
+use crate::ground::DatabaseKind;
+use crate::scenario::{Scenario, ScenarioErrors, Unfit};
+use crate::target::{Target, TargetErrors};
 
 /// Rises with every change that makes an older file mean something else.
 const FORMAT: u32 = 1;
@@ -17,6 +22,12 @@ pub enum PlanError {
     /// The scenario inside is not one.
     #[error("the scenario inside the plan is not valid:\n{0}")]
     Scenario(#[from] ScenarioErrors),
+    /// The target inside is not one.
+    #[error("the target inside the plan is not valid:\n{0}")]
+    Target(#[from] TargetErrors),
+    /// Scenario and target do not fit each other.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// Derived again, the plan is another one.
     #[error(
         "the plan was saved with checksum {saved}, but this version derives {derived} from the same seed; use the version that wrote it"
@@ -36,21 +47,50 @@ pub(super) struct PlanFile {
     format: u32,
     scenario: String,
     seed: u64,
+    /// What kind of database it is planned for; a file where nothing is said.
+    #[serde(default, skip_serializing_if = "DatabaseKind::is_file")]
+    database: DatabaseKind,
     seeds: Seeds,
     summary: Summary,
+    /// What goes wrong, a line for each rule and incident; for people, and covered by the checksum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
     /// The scenario file, word for word.
     scenario_text: String,
+    /// The system that it is played against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<TargetFile>,
+}
+
+/// A target as it is saved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetFile {
+    name: String,
+    /// Folder in which the file stood: what it starts is found from there.
+    folder: PathBuf,
+    /// The target file, word for word.
+    text: String,
 }
 
 impl From<Plan> for PlanFile {
     fn from(plan: Plan) -> Self {
+        let target = plan.scenario.target.as_ref().map(|target| TargetFile {
+            name: target.name.clone(),
+            folder: std::path::absolute(&target.folder).unwrap_or_else(|_| target.folder.clone()),
+            text: target.text.clone(),
+        });
+        let faults = plan.trouble();
         Self {
             format: FORMAT,
             scenario: plan.scenario.name.clone(),
             seed: plan.seed,
+            database: plan.database,
             seeds: plan.seeds,
             summary: plan.summary,
+            faults,
             scenario_text: plan.scenario.text.clone(),
+            target,
         }
     }
 }
@@ -63,8 +103,16 @@ impl TryFrom<PlanFile> for Plan {
             return Err(PlanError::Format(file.format));
         }
         let scenario = Scenario::parse(&format!("scenario `{}`", file.scenario), &file.scenario_text)?;
-        let plan = Plan::derive(&scenario, file.seed);
-        if plan.summary == file.summary && plan.seeds == file.seeds {
+        let scenario = match file.target {
+            Some(saved) => {
+                let mut target = Target::parse(&format!("target `{}`", saved.name), &saved.text)?;
+                target.folder = saved.folder;
+                scenario.against(Arc::new(target))?
+            }
+            None => scenario,
+        };
+        let plan = Plan::derive_on(file.database, &scenario, file.seed);
+        if plan.summary == file.summary && plan.seeds.are(&file.seeds) {
             Ok(plan)
         } else {
             Err(PlanError::Checksum { saved: file.summary.checksum, derived: plan.summary.checksum })

@@ -17,9 +17,22 @@ pub struct Seeds {
     pub behaviours: u64,
     /// Who is hostile, and how.
     pub hostile: u64,
+    /// What goes wrong, and for whom. A plan that was saved before there were faults has none.
+    #[serde(default)]
+    pub faults: u64,
+    /// Which faults a swarm draws, and when they strike. A plan that was saved before there were swarms has none.
+    #[serde(default)]
+    pub swarm: u64,
 }
 
 impl Seeds {
+    /// Whether they are the ones that were saved.
+    pub(super) fn are(&self, saved: &Self) -> bool {
+        let before_swarms = Self { swarm: 0, ..*self };
+        let before_faults = Self { faults: 0, ..before_swarms };
+        saved == self || *saved == before_swarms || *saved == before_faults
+    }
+
     /// Splits the run's seed.
     #[must_use]
     pub fn split(seed: u64) -> Self {
@@ -30,6 +43,8 @@ impl Seeds {
             quantities: for_purpose(3),
             behaviours: for_purpose(4),
             hostile: for_purpose(5),
+            faults: for_purpose(6),
+            swarm: for_purpose(7),
         }
     }
 }
@@ -51,10 +66,10 @@ mod tests {
     fn each_purpose_has_a_seed_of_its_own() {
         let seeds = Seeds::split(7);
         assert_eq!(seeds, Seeds::split(7));
-        let mut all = vec![seeds.arrivals, seeds.buyers, seeds.quantities, seeds.behaviours, seeds.hostile, 7];
+        let mut all = vec![seeds.arrivals, seeds.buyers, seeds.quantities, seeds.behaviours, seeds.hostile, seeds.faults, 7];
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 6);
+        assert_eq!(all.len(), 7);
         assert_ne!(seeds, Seeds::split(8));
     }
 }

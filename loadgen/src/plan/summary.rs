@@ -34,7 +34,7 @@ pub struct Summary {
     pub pieces: BTreeMap<String, u64>,
     /// Arrivals in each second of the load; empty for a closed scenario.
     pub per_second: Vec<u64>,
-    /// SipHash-1-3 over all fields of all arrivals, in hexadecimal.
+    /// SipHash-1-3 over all fields of all arrivals and over what goes wrong, in hexadecimal.
     pub checksum: String,
 }
 
@@ -55,6 +55,12 @@ impl Summary {
                     summary.add(&visit.arrival, &mut hash);
                 }
             }
+        }
+        for rule in &scenario.faults.rules {
+            hash.write(rule.to_string().as_bytes());
+        }
+        for incident in &scenario.faults.incidents {
+            hash.write(incident.to_string().as_bytes());
         }
         summary.checksum = format!("{:016x}", hash.finish());
         summary

@@ -152,6 +152,12 @@ impl ProgressState {
         self.latency[latency_bucket(latency_us)].fetch_add(1, Relaxed);
     }
 
+    /// Answers so far, in the order of [`AnswerClass::ALL`].
+    #[must_use]
+    pub fn answers(&self) -> [u64; 5] {
+        std::array::from_fn(|index| self.answers[index].load(Relaxed))
+    }
+
     /// The generator's lateness over the last second, 99th percentile, µs.
     pub fn lateness_p99(&self, us: u64) {
         self.lateness_p99_us.store(us, Relaxed);
@@ -193,7 +199,7 @@ impl ProgressState {
             planned_arrivals: run.planned_arrivals,
             load_duration: run.load_duration,
             sent: self.sent.load(Relaxed),
-            answers: std::array::from_fn(|index| self.answers[index].load(Relaxed)),
+            answers: self.answers(),
             p50_us: quantile(&times, 0.5),
             p99_us: quantile(&times, 0.99),
             lateness_p99_us: self.lateness_p99_us.load(Relaxed),

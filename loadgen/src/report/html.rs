@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use self::facts::Facts;
 use crate::result::RunResult;
+use crate::result::series::Series;
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
 const STYLE: &str = include_str!("../../assets/report.css");
@@ -75,7 +76,8 @@ impl Serialize for ChartData<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let mut data = serializer.serialize_struct("ChartData", 3)?;
-        data.serialize_field("series", &self.result.series)?;
+        // Spans say when faults were in force; the rows of single strikes are for programs, which read `result.json`.
+        data.serialize_field("series", &Series { faults: Vec::new(), ..self.result.series.clone() })?;
         data.serialize_field("latency", &self.result.latency)?;
         data.serialize_field("scenario", &self.result.run.scenario)?;
         data.end()

@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use super::number::{micros, rate, thousands};
-use super::words;
+use super::{recovery, words};
 use crate::result::RunResult;
 use crate::verify::judgement::{Judgement, PropertyResult, Verdict};
 
 /// Most violations shown per property: the report has the rest.
 const MOST_VIOLATIONS: usize = 3;
+
+/// Most faults shown: a terminal is no place for hundreds.
+const MOST_FAULTS: usize = 12;
 
 /// Verdict, reasons, key numbers, and where the report is.
 #[must_use]
@@ -16,11 +19,13 @@ pub fn render(result: &RunResult, folder: &Path, colour: bool) -> String {
     let (run, paint) = (&result.run, Paint { colour });
     let verdict = result.verdict();
     let label = format!(" {} {} ", words::verdict_sign(verdict), words::verdict(verdict));
+    let defect = run.defect.as_ref().map(|defect| format!(" · defect {}", clean(defect))).unwrap_or_default();
     let mut lines = vec![
         String::new(),
-        format!("{}  {} · seed {} · {}", paint.verdict(verdict, &label), clean(&run.scenario), run.seed, clean(&run.target)),
+        format!("{}  {} · seed {} · {}{defect}", paint.verdict(verdict, &label), clean(&run.scenario), run.seed, clean(&run.target)),
         format!("  {}", words::verdict_means(verdict)),
     ];
+    lines.extend(words::expectation(result).map(|words| format!("  {words}")));
     lines.extend(result.proof.reasons.iter().map(|reason| format!("  - {}", clean(reason))));
     lines.push(String::new());
     lines.extend(result.proof.properties.iter().flat_map(|property| property_lines(property, paint)));
@@ -36,6 +41,7 @@ pub fn render(result: &RunResult, folder: &Path, colour: bool) -> String {
     }));
     lines.push(String::new());
     lines.extend(numbers(result).into_iter().map(|(name, text)| format!("  {name:<10} {text}")));
+    lines.extend(faults(result));
     lines.push(String::new());
     lines.push(format!("  report     {}", folder.join("report.html").display()));
     lines.push(format!("  again      {}", clean(&run.replay)));
@@ -58,6 +64,26 @@ fn property_lines(property: &PropertyResult, paint: Paint) -> Vec<String> {
     }
     let shown = property.violations.iter().take(MOST_VIOLATIONS).map(|violation| format!("      {}", clean(&violation.sentence)));
     std::iter::once(line.trim_end().to_owned()).chain(shown).collect()
+}
+
+/// A line per fault: how often it struck, and how long the run needed to come back.
+fn faults(result: &RunResult) -> Vec<String> {
+    let rows = recovery::rows(&result.recovery);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let shown = &rows[..rows.len().min(MOST_FAULTS)];
+    let width = shown.iter().map(|row| row.fault.chars().count()).max().unwrap_or(0).min(48);
+    let mut lines = vec![String::new(), format!("  {:<width$}  {:>7}  {:<16} {}", "fault", "struck", "throughput back", "drained")];
+    lines.extend(shown.iter().map(|row| {
+        let [_, _, _, struck, throughput, drained, ..] = &row.cells;
+        format!("  {:<width$}  {struck:>7}  {throughput:<16} {drained}", clean(&row.fault))
+    }));
+    let more = rows.len() as u64 - shown.len() as u64 + result.recovery.not_listed;
+    if more > 0 {
+        lines.push(format!("  and {} more, in the report", thousands(more)));
+    }
+    lines
 }
 
 fn numbers(result: &RunResult) -> Vec<(&'static str, String)> {

@@ -1,7 +1,7 @@
 //! `report.md`: the report for a pull request or a CI step's summary.
 
 use super::number::{micros, rate, thousands, utc};
-use super::words;
+use super::{recovery, words};
 use crate::result::RunResult;
 use crate::result::latency::Percentiles;
 use crate::verify::judgement::{Judgement, PropertyResult, Violation};
@@ -11,6 +11,9 @@ const MOST_VIOLATIONS: usize = 3;
 
 /// Most steps of a path.
 const MOST_STEPS: usize = 40;
+
+/// Most faults listed: those that the run did not come back from are the first.
+const MOST_FAULTS: usize = 60;
 
 /// Renders a result as Markdown that GitHub understands.
 #[must_use]
@@ -36,6 +39,7 @@ pub fn render(result: &RunResult) -> String {
     }
     text += &evidence(result);
     text += &numbers(result);
+    text += &recovered(result);
     text += &format!("\n## Run\n\n{}\n", line(&run.about));
     let machine = &run.machine;
     let defect = run.defect.as_ref().map(|defect| ("defect", defect.clone()));
@@ -93,6 +97,30 @@ fn evidence(result: &RunResult) -> String {
     for evidence in &result.proof.evidence {
         let sign = if evidence.enough { "✓" } else { "?" };
         text += &format!("| {sign} | {} | {} | {} |\n", line(&evidence.what), line(&evidence.needed), line(&evidence.seen));
+    }
+    text
+}
+
+/// How the run came back from its faults; nothing when there was none.
+fn recovered(result: &RunResult) -> String {
+    let recovery = &result.recovery;
+    if recovery.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\n## Faults and recovery\n\n{}\n\n| fault | {} |\n|---",
+        recovery::baseline(&recovery.before),
+        recovery::HEADINGS.join(" | ")
+    );
+    text += &"|--:".repeat(recovery::HEADINGS.len());
+    text += "|\n";
+    let rows = recovery::rows(recovery);
+    for row in rows.iter().take(MOST_FAULTS) {
+        text += &format!("| {} | {} |\n", line(&row.fault), row.cells.each_ref().map(|cell| line(cell)).join(" | "));
+    }
+    let more = rows.len().saturating_sub(MOST_FAULTS) as u64 + recovery.not_listed;
+    if more > 0 {
+        text += &format!("\nand {} more.\n", thousands(more));
     }
     text
 }

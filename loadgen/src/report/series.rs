@@ -5,23 +5,28 @@
 
 mod column;
 mod columns;
+mod faults;
 mod marks;
 mod orders;
 mod stock;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use self::column::{FIRST_WIDTH_US, MOST_BUCKETS};
 use self::columns::{Columns, Queue};
+use self::faults::Faults;
 use self::marks::Marks;
 use self::orders::Book;
 use self::stock::{Stocks, Window};
-use crate::history::event::{Behaviour, Complete, Event, Final, Header, Invoke, Line, Micros, OpKind, Sample};
+use crate::history::event::{Answer, Behaviour, Complete, Event, Final, Header, Invoke, Line, Micros, OpKind, Outcome, Published, Sample};
 use crate::result::answer::AnswerClass;
 use crate::result::latency::Histograms;
+use crate::result::recovery::Recovery;
 use crate::result::series::Series;
 use crate::result::totals::{Cost, Totals};
 use crate::result::{RunInfo, RunResult, SCHEMA};
+use crate::verify::expectations::Arrivals;
 use crate::verify::judgement::Proof;
 
 /// Most queues of which columns are kept.
@@ -31,6 +36,7 @@ const MOST_QUEUES: usize = 48;
 #[derive(Debug)]
 pub struct Builder {
     planned: Option<Vec<u64>>,
+    arrivals: Arrivals,
     width: Micros,
     last: Micros,
     last_drawn: Micros,
@@ -45,6 +51,9 @@ pub struct Builder {
     book: Book,
     stocks: Stocks,
     marks: Marks,
+    faults: Faults,
+    /// Messages that were seen on a topic, as hashes: eight bytes each.
+    published: HashSet<u64>,
     columns: Columns,
     queues: BTreeMap<String, Queue>,
 }
@@ -56,6 +65,8 @@ pub struct Digest {
     pub header: Option<Header>,
     /// The run over time.
     pub series: Series,
+    /// How it came back from its faults.
+    pub recovery: Recovery,
     /// Counts.
     pub totals: Totals,
     /// All times, unsummarised (for `latency.hgrm` and for merging).
@@ -77,6 +88,7 @@ impl Digest {
             totals: self.totals,
             cost,
             latency: self.histograms.summary(),
+            recovery: self.recovery,
             series: self.series,
         }
     }
@@ -86,7 +98,9 @@ impl Builder {
     /// `planned`: arrivals that the plan wants in each second of the load, if the plan is at hand; empty where buyers decide (closed load).
     #[must_use]
     pub fn new(planned: Option<Vec<u64>>) -> Self {
+        let closed = planned.as_ref().is_some_and(Vec::is_empty);
         Builder {
+            arrivals: if closed { Arrivals::Closed } else { Arrivals::Open },
             planned: planned.filter(|seconds| !seconds.is_empty()),
             width: FIRST_WIDTH_US,
             last: 0,
@@ -101,6 +115,8 @@ impl Builder {
             book: Book::default(),
             stocks: Stocks::default(),
             marks: Marks::default(),
+            faults: Faults::default(),
+            published: HashSet::new(),
             columns: Columns::default(),
             queues: BTreeMap::new(),
         }
@@ -117,6 +133,8 @@ impl Builder {
         }
         match &line.event {
             Event::Header(header) => self.header(header),
+            Event::Opening { stock } => self.opening(stock),
+            Event::Merged(_) => {}
             Event::Phase(mark) => self.marks.phase(at, mark),
             Event::Stage { name } => {
                 self.schedule_began.get_or_insert(at);
@@ -124,15 +142,16 @@ impl Builder {
             }
             Event::Invoke(invoke) => self.invoke(at, invoke),
             Event::Complete(complete) => self.complete(at, complete),
-            Event::Published(published) => {
-                if let Some(production) = &published.ids.production {
-                    self.stocks.mentioned(production, at);
-                }
-            }
+            Event::Published(published) => self.published(at, published),
             Event::Sample(sample) => self.sample(at, sample),
             Event::RestockSeen { production, product, quantity } => self.restock(at, production, product, *quantity),
             Event::Role(mark) => self.marks.role(at, mark),
-            Event::Fault(mark) => self.marks.fault(at, self.width, mark),
+            Event::Fault(mark) => {
+                self.marks.fault(at, self.width, mark);
+                self.faults.mark(at, self.bucket(at), mark);
+            }
+            // What the pipeline does between its parts has no chart of its own.
+            Event::Passed(_) => {}
             Event::Lateness(lateness) => {
                 let bucket = self.bucket(at);
                 self.columns.lateness.at(bucket).see(lateness.p99);
@@ -152,20 +171,27 @@ impl Builder {
         self.totals.orders = self.book.counts();
         self.totals.unanswered = self.book.unanswered();
         self.totals.max_unanswered = self.book.most_unanswered();
-        let Builder { width, last, ended, header, totals, histograms, stocks, marks, columns, queues, last_drawn, .. } = self;
+        let Builder {
+            width, last, ended, header, totals, histograms, stocks, marks, faults, arrivals, columns, queues, last_drawn, ..
+        } = self;
         let mut series = columns.finish(buckets);
         (series.bucket_us, series.buckets, series.planned) = (width, buckets, planned);
         (series.stock, series.products_not_drawn) = stocks.finish(buckets);
         series.queues = queues.into_iter().map(|(queue, columns)| columns.finish(queue, buckets)).collect();
         marks.finish(last_drawn, &mut series);
-        Digest { header, series, totals, histograms, duration_us: last, interrupted: ended.unwrap_or(true) }
+        let recovery = faults.finish(arrivals, &mut series);
+        Digest { header, series, recovery, totals, histograms, duration_us: last, interrupted: ended.unwrap_or(true) }
     }
 
     fn header(&mut self, header: &Header) {
-        for (product, pieces) in &header.initial_stock {
+        self.opening(&header.initial_stock);
+        self.header = Some(header.clone());
+    }
+
+    fn opening(&mut self, stock: &[(String, i64)]) {
+        for (product, pieces) in stock {
             self.stocks.initial(product, *pieces);
         }
-        self.header = Some(header.clone());
     }
 
     fn invoke(&mut self, at: Micros, invoke: &Invoke) {
@@ -189,10 +215,16 @@ impl Builder {
         // Hostile requests name products that never existed; they are no products of the chart.
         let known = invoke.product.as_deref().filter(|_| invoke.kind == OpKind::Purchase);
         let product = known.and_then(|product| self.stocks.product(product));
-        if self.book.invoked(at, invoke, product)
-            && let Some(product) = product
-        {
+        let begun = self.book.invoked(at, invoke, product);
+        let begins = begun.is_some_and(|begun| begun.now);
+        if let Some(product) = product.filter(|_| begins) {
             self.stocks.ordered(product);
+        }
+        if invoke.kind != OpKind::Hostile {
+            self.faults.sent(bucket, begins);
+        }
+        if let Some(begun) = begun.filter(|_| invoke.behaviour == Behaviour::Retry) {
+            self.faults.retried(self.bucket(begun.at));
         }
     }
 
@@ -209,6 +241,9 @@ impl Builder {
         // What a hostile request waits for is nobody's latency; its answer is counted all the same.
         if attempt.kind != OpKind::Hostile {
             self.times(at, &attempt, complete);
+            if complete.outcome == Outcome::Ok || complete.answer == Answer::SoldOut {
+                self.faults.served(self.bucket(attempt.invoked));
+            }
         }
         if let Some(order) = answered.newly_sold {
             let pieces = complete.quantity.and_then(|pieces| i64::try_from(pieces).ok()).unwrap_or(order.pieces);
@@ -233,8 +268,26 @@ impl Builder {
         self.columns.latency[class.index()].at(bucket).record(waited);
     }
 
+    fn published(&mut self, at: Micros, published: &Published) {
+        if let Some(production) = &published.ids.production {
+            self.stocks.mentioned(production, at);
+        }
+        if let Some(message) = &published.ids.message {
+            let mut hasher = DefaultHasher::new();
+            (&published.topic, message).hash(&mut hasher);
+            if !self.published.insert(hasher.finish()) {
+                self.faults.republished(self.bucket(at));
+            }
+        }
+    }
+
     fn sample(&mut self, at: Micros, sample: &Sample) {
         let bucket = self.bucket(at);
+        if !sample.queues.is_empty() || sample.outbox.is_some() {
+            let live = sample.queues.iter().filter(|queue| !queue.dead_letter);
+            let waiting: u64 = live.map(|queue| queue.visible + queue.delayed + queue.in_flight).sum();
+            self.faults.waiting(bucket, waiting + sample.outbox.unwrap_or(0));
+        }
         for (product, pieces) in &sample.stock {
             self.stocks.sampled(product, *pieces, bucket);
         }
@@ -327,6 +380,7 @@ impl Builder {
             self.width *= 2;
             self.columns.halve();
             self.stocks.halve();
+            self.faults.halve();
             for queue in self.queues.values_mut() {
                 queue.halve();
             }

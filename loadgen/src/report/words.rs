@@ -21,6 +21,17 @@ pub(super) fn verdict_means(verdict: Verdict) -> &'static str {
     }
 }
 
+/// Whether the verdict is the one that the scenario expects, where it expects another one than PASS.
+pub(super) fn expectation(result: &RunResult) -> Option<String> {
+    let (expected, found) = (result.run.expected?, result.verdict());
+    Some(match found == expected {
+        true => {
+            format!("{} is what this scenario expects: it breaks what nobody may break, to show that the proof sees it.", verdict(expected))
+        }
+        false => format!("This scenario expects {}: what it breaks, the proof should have seen.", verdict(expected)),
+    })
+}
+
 /// A sign for the verdict that does not need colour.
 pub(super) fn verdict_sign(verdict: Verdict) -> &'static str {
     match verdict {

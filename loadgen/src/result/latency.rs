@@ -30,6 +30,11 @@ impl PerClass {
         self.0[class.index()].saturating_record(us.min(LONGEST_US));
     }
 
+    /// Adds the times of one class that were counted elsewhere.
+    pub fn add(&mut self, class: AnswerClass, times: &Histogram<u64>) {
+        self.0[class.index()] += times;
+    }
+
     /// The histogram of one class.
     #[must_use]
     pub fn class(&self, class: AnswerClass) -> &Histogram<u64> {

@@ -49,6 +49,12 @@ pub struct Series {
     pub stages: Vec<StageSpan>,
     /// What became of faults, in time order; firings are counted, see [`FaultRow`].
     pub faults: Vec<FaultRow>,
+    /// When faults were in force, by the time they were wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fault_spans: Vec<FaultSpan>,
+    /// Strikes of faults; empty when there was none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strikes: Vec<u64>,
     /// Life of the processes under test, in time order.
     pub roles: Vec<RoleRow>,
     /// Marks beyond those listed in `faults` and `roles`.
@@ -110,6 +116,21 @@ pub struct StageSpan {
     pub name: String,
     pub from: Micros,
     pub to: Micros,
+}
+
+/// A time in which a fault was in force, µs since the run's start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultSpan {
+    /// Name of the rule.
+    pub rule: String,
+    /// When it was wanted (or first seen, when nobody said so).
+    pub from: Micros,
+    /// When it was seen to take effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Micros>,
+    /// When it was healed; None when it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Micros>,
 }
 
 /// A change of a fault's state. Consecutive firings of one rule within a bucket are one row.

@@ -14,6 +14,9 @@ const PLAN: &str = "plan.json";
 /// Name of the history.
 const HISTORY: &str = "history.jsonl.zst";
 
+/// Name of the file that says what fired.
+const FIRED: &str = "fired.json";
+
 /// Name of the folder with the logs of the pipeline's processes.
 const LOGS: &str = "logs";
 
@@ -48,18 +51,41 @@ impl RunFolder {
     /// # Errors
     /// [`FolderError`], naming the path.
     pub fn create(out: &Path, plan: &Plan) -> Result<Self, FolderError> {
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started_unix_ms = u64::try_from(started.as_millis()).unwrap_or(u64::MAX);
-        let name = format!("{}-{}-{}", plan.scenario().name, timestamp(started.as_secs()), plan.seed());
+        let name = format!("{}-{}-{}", plan.scenario().name, timestamp(now_unix_ms() / 1_000), plan.seed());
+        Self::create_named(out, &name, plan)
+    }
+
+    /// Makes a folder of that name below `out`, or one with a number behind it where there is one already, and saves the plan in it.
+    ///
+    /// # Errors
+    /// [`FolderError`], naming the path.
+    pub fn create_named(out: &Path, name: &str, plan: &Plan) -> Result<Self, FolderError> {
         std::fs::create_dir_all(out).map_err(|source| FolderError::Create { path: out.to_owned(), source })?;
-        let (path, id) = make_unique(out, &name)?;
-        let folder = Self { path, id, started_unix_ms };
-        let logs = folder.logs();
-        std::fs::create_dir(&logs).map_err(|source| FolderError::Create { path: logs, source })?;
-        let path = folder.path.join(PLAN);
-        let text = serde_json::to_vec_pretty(plan).expect("a plan is made of texts and numbers");
-        std::fs::write(&path, text).map_err(|source| FolderError::Write { path, source })?;
+        let (path, id) = make_unique(out, name)?;
+        let folder = Self { path, id, started_unix_ms: now_unix_ms() };
+        folder.fill(plan)?;
         Ok(folder)
+    }
+
+    /// Makes the folder of that very path, for what is one thing and happens once, and saves the plan in it. `id` is the id of the run.
+    ///
+    /// # Errors
+    /// [`FolderError`], naming the path; also when it is there already.
+    pub fn create_at(path: &Path, id: &str, plan: &Plan) -> Result<Self, FolderError> {
+        let create = |source| FolderError::Create { path: path.to_owned(), source };
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(create)?;
+        std::fs::create_dir(path).map_err(create)?;
+        let folder = Self { path: path.to_owned(), id: id.to_owned(), started_unix_ms: now_unix_ms() };
+        folder.fill(plan)?;
+        Ok(folder)
+    }
+
+    fn fill(&self, plan: &Plan) -> Result<(), FolderError> {
+        let logs = self.logs();
+        std::fs::create_dir(&logs).map_err(|source| FolderError::Create { path: logs, source })?;
+        let path = self.path.join(PLAN);
+        let text = serde_json::to_vec_pretty(plan).expect("a plan is made of texts and numbers");
+        std::fs::write(&path, text).map_err(|source| FolderError::Write { path, source })
     }
 
     /// Opens the folder of an earlier run and reads its plan.
@@ -95,7 +121,19 @@ impl RunFolder {
     /// The history's file.
     #[must_use]
     pub fn history(&self) -> PathBuf {
-        self.path.join(HISTORY)
+        Self::history_in(&self.path)
+    }
+
+    /// The history's file in a run's folder.
+    #[must_use]
+    pub fn history_in(path: &Path) -> PathBuf {
+        path.join(HISTORY)
+    }
+
+    /// What fired in the run; there when anything was planned to.
+    #[must_use]
+    pub fn fired(&self) -> PathBuf {
+        self.path.join(FIRED)
     }
 
     /// Folder with the logs of the pipeline's processes.
@@ -103,6 +141,12 @@ impl RunFolder {
     pub fn logs(&self) -> PathBuf {
         self.path.join(LOGS)
     }
+}
+
+/// The wall clock, ms since the Unix epoch.
+fn now_unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Two runs that begin in the same second with the same seed get folders of their own.

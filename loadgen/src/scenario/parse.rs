@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use toml::de::DeTable;
+use chaos::plan::{self as faults, Fields, Mistakes, nearest, whole_number};
 
-use super::fields::{Section, nearest, whole_number};
-use super::mistake::{Mistakes, ScenarioErrors};
-use super::{Buyers, Drain, EditionName, Expect, Hostile, Limits, PipelineSettings, ProductOnSale, Scenario, Stage, Traffic, values};
+use super::faults::Around;
+use super::mistake::ScenarioErrors;
+use super::swarm::Swarm;
+use super::{
+    Abort, Buyers, Drain, EditionName, Expect, Hostile, Limits, PipelineSettings, ProductOnSale, Scenario, Stage, Traffic, values,
+};
 use crate::plan::Trick;
 use crate::verify::judgement::Verdict;
 
@@ -17,49 +20,64 @@ const SUM_TOLERANCE: f64 = 0.0005;
 /// Most arrivals in one run: a plan is derived in minutes and judged in memory.
 const MOST_ARRIVALS: f64 = 10_000_000.0;
 
+/// Beyond so many messages nothing is stopped any more.
+const MOST_MESSAGES: u64 = 1_000_000_000;
+
 /// Most pieces that the pipeline sells at once.
 const MOST_PIECES: u64 = 10_000;
 
 pub(super) fn scenario(origin: &str, text: &str) -> Result<Scenario, ScenarioErrors> {
     let mut mistakes = Mistakes::new(origin, text);
-    let (table, syntax) = DeTable::parse_recoverable(text);
-    for error in syntax {
-        mistakes.add(&error.span().unwrap_or_default(), format!("this is not TOML: {}", error.message()), "see https://toml.io");
-    }
-    let mut top = Section::top(table.get_ref());
+    let table = mistakes.syntax(text);
+    let mut top = Fields::top(table.get_ref());
     let name = top.required_text("name", "name = \"…\", the word for --scenario", &mut mistakes);
     let about = top.required_text("about", "about = \"…\", one sentence on what it teaches", &mut mistakes);
     let edition = edition(&mut top, &mut mistakes);
     let expect_verdict = verdict(&mut top, &mut mistakes);
+    let products = products(&mut top, edition, &mut mistakes);
+    let traffic = traffic(&mut top, &mut mistakes);
+    let faults = faults::Plan::read(&mut top, "fault", &mut mistakes);
+    let swarm = Swarm::read(&mut top, &mut mistakes);
     let scenario = Scenario {
         name,
         about,
         edition,
-        products: products(&mut top, edition, &mut mistakes),
-        traffic: traffic(&mut top, &mut mistakes),
+        products,
+        traffic,
         buyers: buyers(&mut top, &mut mistakes),
         hostile: hostile(&mut top, &mut mistakes),
         pipeline: pipeline(&mut top, &mut mistakes),
         drain: drain(&mut top, &mut mistakes),
         expect: expect(&mut top, &mut mistakes),
         limits: limits(&mut top, &mut mistakes),
+        abort: abort(&mut top, &mut mistakes),
+        faults,
+        swarm,
+        target: None,
         expect_verdict,
         text: text.to_owned(),
     };
+    let around = Around { edition, traffic: &scenario.traffic, expect_verdict };
+    super::faults::check(&mut top, &scenario.faults, &around, &mut mistakes);
     check_name(&scenario.name, &top, &mut mistakes);
+    if let Some(swarm) = &scenario.swarm {
+        for (message, way_out) in swarm.check(&scenario.faults, scenario.duration()) {
+            mistakes.add(&top.span_of("swarm"), message, way_out);
+        }
+    }
     top.finish(&mut mistakes);
-    mistakes.into_result().map(|()| scenario)
+    mistakes.into_result().map(|()| scenario).map_err(ScenarioErrors::Mistakes)
 }
 
 /// The name becomes part of a folder's name.
-fn check_name(name: &str, top: &Section<'_, '_>, mistakes: &mut Mistakes<'_>) {
+fn check_name(name: &str, top: &Fields<'_, '_>, mistakes: &mut Mistakes<'_>) {
     let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if top.has("name") && (name.is_empty() || name.len() > 64 || !plain) {
         mistakes.add(&top.span_of("name"), "`name` does not fit a folder's name", "use up to 64 of a-z, 0-9 and -");
     }
 }
 
-fn edition(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> EditionName {
+fn edition(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> EditionName {
     match top.text("edition", mistakes).as_deref() {
         None | Some("donut") => EditionName::Donut,
         Some("shop") => EditionName::Shop,
@@ -70,7 +88,7 @@ fn edition(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> EditionNam
     }
 }
 
-fn verdict(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Verdict {
+fn verdict(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Verdict {
     match top.text("expect_verdict", mistakes).as_deref() {
         None | Some("pass") => Verdict::Pass,
         Some("fail") => Verdict::Fail,
@@ -84,8 +102,8 @@ fn verdict(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Verdict {
 }
 
 /// `[stock]`: product = pieces, or product = { pieces = …, share = "…" }.
-fn products(top: &mut Section<'_, '_>, edition: EditionName, mistakes: &mut Mistakes<'_>) -> Vec<ProductOnSale> {
-    let mut section = top.section("stock", mistakes);
+fn products(top: &mut Fields<'_, '_>, edition: EditionName, mistakes: &mut Mistakes<'_>) -> Vec<ProductOnSale> {
+    let section = top.section("stock", mistakes);
     if !section.is_there() {
         mistakes.add(&(0..0), "`stock` is missing", "add [stock] with a line per product, as \"CP-502101\" = 100");
         return Vec::new();
@@ -103,7 +121,7 @@ fn products(top: &mut Section<'_, '_>, edition: EditionName, mistakes: &mut Mist
         }
         let (stock, share) = match value.get_ref().as_table() {
             Some(table) => {
-                let mut product = Section::top(table);
+                let mut product = Fields::top(table);
                 let stock = product.count("pieces", 0..=1_000_000, mistakes);
                 if !product.has("pieces") {
                     mistakes.add(&value.span(), format!("`stock.{id}` does not say how many"), "add pieces = …");
@@ -129,7 +147,7 @@ fn products(top: &mut Section<'_, '_>, edition: EditionName, mistakes: &mut Mist
 }
 
 /// Products without a share of their own divide what the others leave.
-fn share_out(products: &mut [ProductOnSale], shares: &[Option<f64>], section: &Section<'_, '_>, mistakes: &mut Mistakes<'_>) {
+fn share_out(products: &mut [ProductOnSale], shares: &[Option<f64>], section: &Fields<'_, '_>, mistakes: &mut Mistakes<'_>) {
     let given: f64 = shares.iter().flatten().sum();
     let open = shares.iter().filter(|share| share.is_none()).count();
     let exceeded = given > 1.0 + SUM_TOLERANCE;
@@ -145,8 +163,8 @@ fn share_out(products: &mut [ProductOnSale], shares: &[Option<f64>], section: &S
     }
 }
 
-fn traffic(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Traffic {
-    let stages = top.sections("stage", mistakes);
+fn traffic(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Traffic {
+    let stages = top.tables("stage", mistakes);
     let mut closed = top.section("closed", mistakes);
     match (stages.is_empty(), closed.is_there()) {
         (true, true) => {
@@ -170,8 +188,8 @@ fn traffic(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Traffic {
     }
 }
 
-fn open(sections: Vec<Section<'_, '_>>, mistakes: &mut Mistakes<'_>) -> Traffic {
-    let first = sections.first().map_or(0..0, Section::span);
+fn open(sections: Vec<Fields<'_, '_>>, mistakes: &mut Mistakes<'_>) -> Traffic {
+    let first = sections.first().map_or(0..0, Fields::span);
     let stages: Vec<Stage> = sections.into_iter().map(|section| stage(section, mistakes)).collect();
     let expected: f64 = stages.iter().map(|stage| (stage.rate_from + stage.rate_to) / 2.0 * stage.duration.as_secs_f64()).sum();
     if expected > MOST_ARRIVALS {
@@ -182,12 +200,12 @@ fn open(sections: Vec<Section<'_, '_>>, mistakes: &mut Mistakes<'_>) -> Traffic 
 }
 
 /// One `[[stage]]`: `rate`, or `from` and `to`.
-fn stage(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Stage {
+fn stage(mut section: Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Stage {
     let name = section.required_text("name", "name = \"…\", what the report calls it", mistakes);
     let duration = section.some_time("duration", mistakes);
     let duration = required(duration, &section, "duration", "duration = \"10s\"", mistakes);
-    let even = section.rate("rate", mistakes);
-    let (from, to) = (section.rate("from", mistakes), section.rate("to", mistakes));
+    let even = rate(&mut section, "rate", mistakes);
+    let (from, to) = (rate(&mut section, "from", mistakes), rate(&mut section, "to", mistakes));
     let way_out = "give either rate = \"8/s\", or both from = \"8/s\" and to = \"400/s\"";
     match (section.has("rate"), section.has("from"), section.has("to")) {
         (true, false, false) | (false, true, true) => {}
@@ -199,7 +217,11 @@ fn stage(mut section: Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Stage {
     Stage { name, duration, rate_from, rate_to: even.or(to).unwrap_or_default() }
 }
 
-fn buyers(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Buyers {
+fn rate(section: &mut Fields<'_, '_>, key: &'static str, mistakes: &mut Mistakes<'_>) -> Option<f64> {
+    section.quoted(key, "a rate", values::RATE, values::rate, mistakes)
+}
+
+fn buyers(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Buyers {
     let mut section = top.section("buyers", mistakes);
     let quantities = quantities(&mut section, mistakes);
     let buyers = Buyers {
@@ -218,8 +240,8 @@ fn buyers(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Buyers {
 }
 
 /// `quantities = { "1" = "70%", "2" = "30%" }`; by default everybody buys one piece.
-fn quantities(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> BTreeMap<u32, f64> {
-    let mut table = section.section("quantities", mistakes);
+fn quantities(section: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> BTreeMap<u32, f64> {
+    let table = section.section("quantities", mistakes);
     if !table.is_there() {
         return BTreeMap::from([(1, 1.0)]);
     }
@@ -228,11 +250,11 @@ fn quantities(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> BTr
     let given = entries.len();
     for (key, span, value) in entries {
         let pieces = key.parse::<u32>().ok().filter(|pieces| (1..=MOST_PIECES).contains(&u64::from(*pieces)));
-        let share = value.get_ref().as_str().ok_or("put it in quotes, with %".to_owned()).and_then(values::share);
+        let share = value.get_ref().as_str().and_then(faults::share);
         match (pieces, share) {
-            (Some(pieces), Ok(share)) => drop(quantities.insert(pieces, share)),
+            (Some(pieces), Some(share)) => drop(quantities.insert(pieces, share.get())),
             (None, _) => mistakes.add(&span, format!("{key:?} is not a number of pieces"), format!("write 1 to {MOST_PIECES}")),
-            (_, Err(way_out)) => mistakes.add(&value.span(), format!("`buyers.quantities.{key}` is not a share"), way_out),
+            (_, None) => mistakes.add(&value.span(), format!("`{}` is not a share", table.full(&key)), faults::SHARE),
         }
     }
     let sum: f64 = quantities.values().sum();
@@ -245,7 +267,7 @@ fn quantities(section: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> BTr
 }
 
 /// `[hostile]`: share, and the tricks (all, when none are named).
-fn hostile(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Hostile {
+fn hostile(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Hostile {
     let mut section = top.section("hostile", mistakes);
     let share = section.share("share", mistakes).unwrap_or_default();
     let named = section.texts("tricks", mistakes);
@@ -269,7 +291,7 @@ fn hostile(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Hostile {
     Hostile { share, tricks }
 }
 
-fn pipeline(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> PipelineSettings {
+fn pipeline(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> PipelineSettings {
     let mut section = top.section("pipeline", mistakes);
     let settings = PipelineSettings {
         production_time: section.duration("production_time", mistakes).unwrap_or(Duration::from_secs(1)),
@@ -291,7 +313,7 @@ fn pipeline(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> PipelineS
     settings
 }
 
-fn drain(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Drain {
+fn drain(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Drain {
     let mut section = top.section("drain", mistakes);
     let drain = Drain {
         timeout: section.some_time("timeout", mistakes).unwrap_or(Duration::from_secs(60)),
@@ -305,7 +327,7 @@ fn drain(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Drain {
     drain
 }
 
-fn expect(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Expect {
+fn expect(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Expect {
     let mut section = top.section("expect", mistakes);
     let mut at_least = |key| section.count(key, 0..=1_000_000_000, mistakes).unwrap_or_default();
     let expect = Expect {
@@ -320,22 +342,37 @@ fn expect(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Expect {
     expect
 }
 
-fn limits(top: &mut Section<'_, '_>, mistakes: &mut Mistakes<'_>) -> Limits {
+fn limits(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Limits {
     let mut section = top.section("limits", mistakes);
     let limits = Limits {
         lateness_p99: section.some_time("lateness_p99", mistakes).unwrap_or(Duration::from_millis(250)),
         latency_p99: section.some_time("latency_p99", mistakes),
         recovery: section.some_time("recovery", mistakes).unwrap_or(Duration::from_secs(30)),
+        dead_letters: section.count("dead_letters", 0..=1_000_000_000, mistakes),
+        mails_per_episode: section.count("mails_per_episode", 1..=1_000, mistakes),
     };
     section.finish(mistakes);
     limits
+}
+
+/// `[abort]`: bounds on what the run may do to the system.
+fn abort(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Abort {
+    let mut section = top.section("abort", mistakes);
+    let abort = Abort {
+        dead_letters: section.count("dead_letters", 0..=MOST_MESSAGES, mistakes),
+        backlog: section.count("backlog", 0..=MOST_MESSAGES, mistakes),
+        unknown_share: section.share("unknown_share", mistakes),
+        stock_below: section.count("stock_below", 0..=1_000_000, mistakes).and_then(|stock| i64::try_from(stock).ok()),
+    };
+    section.finish(mistakes);
+    abort
 }
 
 fn small(count: Option<u64>, default: u32) -> u32 {
     count.and_then(|count| u32::try_from(count).ok()).unwrap_or(default)
 }
 
-fn required<T: Default>(value: Option<T>, section: &Section<'_, '_>, key: &str, way_out: &str, mistakes: &mut Mistakes<'_>) -> T {
+fn required<T: Default>(value: Option<T>, section: &Fields<'_, '_>, key: &str, way_out: &str, mistakes: &mut Mistakes<'_>) -> T {
     if value.is_none() && !section.has(key) {
         section.missing(key, way_out, mistakes);
     }

@@ -3,15 +3,19 @@
 //! What was published is known from observer queues on the topics, what was done from the consumers' receipts. Identity is always the
 //! business id under which a consumer records (SQS MessageIds change on every move).
 
+use super::expectations::Expectations;
 use super::finding::{Findings, Ref};
 use super::model::{MessageRow, Model, NONE, flag};
 use super::state::{Table, gap_at_rest};
 
-pub(super) fn judge(model: &Model, redriven: bool) -> Findings {
+pub(super) fn judge(model: &Model, expectations: &Expectations) -> Findings {
     let mut findings = Findings::default();
     if model.exposes(Table::DeadLetters) && model.final_state_is_whole() {
-        leftovers(model, redriven, &mut findings);
+        leftovers(model, expectations.dead_letters_redriven, &mut findings);
         poison(model, &mut findings);
+    }
+    if let Some(most) = expectations.most_dead_letters {
+        put_away(model, most, &mut findings);
     }
     findings.count("publications seen", model.published);
     findings.count("dead letters at the end", model.dead_letters.len());
@@ -67,6 +71,18 @@ fn leftovers(model: &Model, redriven: bool, findings: &mut Findings) {
         let about = if letter.message == NONE { Ref::Queue(queue.to_owned()) } else { Ref::Message(letter.message) };
         findings
             .violated(vec![about], || format!("{{0}} is no poison, but it is still in {queue} after the dead letters were moved back."));
+    }
+}
+
+/// Where the scenario's faults are such that every message can be handled within its receives, none but poison may ever be put away.
+fn put_away(model: &Model, most: u64, findings: &mut Findings) {
+    let poison = model.poison.len() as u64;
+    let put_away = model.most_dead_letters.saturating_sub(poison);
+    findings.count("most messages put away that were no poison", put_away);
+    if put_away > most {
+        findings.violated(vec![Ref::Run], || {
+            format!("{put_away} messages that were no poison were put away as dead letters, where at most {most} may be: they could have been handled.")
+        });
     }
 }
 

@@ -2,21 +2,29 @@
 //!
 //! A promise names its production. That production must have been applied (or its message captured on the way to or from the factory),
 //! and it must have been made large enough for everyone who was promised it: a refusal of q pieces at stock s lacks at least
-//! max(q − s, 1). A production may arrive in parts (a short delivery, the remainder made again under another id), so the goods are
+//! max(q − s, 1). An answer to a repeated purchase that names another production promises that one as well. A production may arrive in parts (a short delivery, the remainder made again under another id), so the goods are
 //! compared with the promises per product. Refusals that name no production are judged in that same sum.
+//!
+//! It is judged when the pipeline has come to rest, or when nothing but promises was left of it for as long as everything may take: what
+//! nobody is working on any more will not be kept.
 
 use super::finding::{Findings, Ref, pieces, seconds};
 use super::model::{Model, NO_STOCK, NONE, Order, Production, flag};
-use super::state::{Gap, Table, gap_at_rest};
+use super::state::{Gap, Table, gap_at_rest, gap_in_tables};
+use crate::history::event::Micros;
 
-pub(super) fn judge(model: &Model) -> Findings {
+pub(super) fn judge(model: &Model, bound: Micros) -> Findings {
     let mut findings = Findings::default();
     let promises = Promises::gather(model);
     findings.count("refusals that were promised a production", promises.with_production);
     findings.count("refusals that name no production", promises.without_production);
     findings.count("refusals whose ledger row names another production than the answer", promises.moved);
-    if let Some(gap) = gap_at_rest(model, &[Table::Productions, Table::Restocks, Table::DeadLetters]) {
-        findings.gap(Some(gap));
+    // Promises that name no production are judged in sum, for which nobody needs to know the productions.
+    let productions = (promises.with_production > 0).then_some(Table::Productions);
+    let needed: Vec<Table> = [Table::Promises, Table::Restocks, Table::DeadLetters].into_iter().chain(productions).collect();
+    let gap = if model.idled_for(bound) { gap_in_tables(model, &needed) } else { gap_at_rest(model, &needed) };
+    if gap.is_some() {
+        findings.gap(gap);
         return findings;
     }
     let mut owed: Vec<i64> = promises.without_production_pieces.clone();
@@ -35,21 +43,34 @@ pub(super) fn judge(model: &Model) -> Findings {
                 let when = if order.is(flag::REFUSED) { format!(" at {}", seconds(order.decided_at)) } else { String::new() };
                 format!("{{0}}{others} was refused{when} and promised {{1}}, {why}.")
             });
-        } else if production.restock_rows > 0
+        } else if (production.restock_rows > 0 || production.possible > 0)
             && let Some(owed) = owed.get_mut(production.product as usize)
         {
             *owed += promise.pieces;
         }
     }
+    second_promises(model, &mut findings);
     judge_sums(model, &owed, &mut findings);
     findings.count("productions in a dead-letter queue", captured);
     findings.count("productions still open", open);
     findings
 }
 
+/// A later answer to the same order that names another production is a promise too. How many pieces it was for, the first one tells.
+fn second_promises(model: &Model, findings: &mut Findings) {
+    for (order, production, _) in model.second_promises.iter().filter(|(_, _, told)| *told) {
+        if is_refused(&model.orders[*order as usize])
+            && let Some(why) = broken(&model.productions[*production as usize], 0)
+        {
+            let about = vec![Ref::Order(*order), Ref::Production(*production)];
+            findings.violated(about, || format!("{{0}} was refused once more and then promised {{1}}, {why}."));
+        }
+    }
+}
+
 /// What is wrong with a promised production, if anything is.
 fn broken(production: &Production, promised: i64) -> Option<String> {
-    let arrived = production.restock_rows > 0;
+    let arrived = production.restock_rows > 0 || production.possible > 0;
     if !arrived && !production.captured {
         return Some(if production.rows == 0 {
             "which does not exist: no production, no goods, no dead letter".to_owned()
@@ -66,20 +87,20 @@ fn broken(production: &Production, promised: i64) -> Option<String> {
 fn judge_sums(model: &Model, owed: &[i64], findings: &mut Findings) {
     for (row, product) in model.product_rows() {
         let owed = owed[row as usize];
-        if product.restocked >= owed {
+        let came = product.restocked + product.restock_possible;
+        if came >= owed {
             continue;
         }
         let name = model.product_name(row);
         let unattributed = model.dead_letters.iter().filter(|letter| letter.unattributed_request).count();
         if unattributed > 0 {
             findings.gap(Some(Gap::Missing(format!(
-                "{} of {name} were promised and {} came; the {unattributed} dead letters without a production id may stand for the rest",
+                "{} of {name} were promised and {came} came; the {unattributed} dead letters without a production id may stand for the rest",
                 pieces(owed),
-                product.restocked
             ))));
         } else {
             findings.violated(vec![Ref::Product { product: row, from: 0, to: model.last_at }], || {
-                format!("Refused buyers of {{0}} were promised at least {}, but only {} ever came.", pieces(owed), product.restocked)
+                format!("Refused buyers of {{0}} were promised at least {}, but only {came} ever came.", pieces(owed))
             });
         }
     }
@@ -111,8 +132,7 @@ impl Promises {
             moved: 0,
         };
         for (row, order) in (0u32..).zip(&model.orders) {
-            let refused = order.is(flag::REFUSED) || order.ledger_refused > 0;
-            if !refused || order.is(flag::SOLD | flag::HOSTILE) || order.ledger_sold > 0 {
+            if !is_refused(order) {
                 continue;
             }
             promises.moved += u64::from(order.is(flag::TWO_PRODUCTIONS));
@@ -132,6 +152,12 @@ impl Promises {
         }
         promises
     }
+}
+
+/// Answered or written down as refused, and sold in nobody's words.
+fn is_refused(order: &Order) -> bool {
+    let refused = order.is(flag::REFUSED) || order.ledger_refused > 0;
+    refused && !order.is(flag::SOLD | flag::HOSTILE) && order.ledger_sold == 0
 }
 
 /// Pieces that a refusal lacked at the very least.

@@ -31,7 +31,10 @@ fn history(model: &Model, evidence: &mut Vec<Evidence>) {
     let (seen, whole) = match (&model.read_error, model.ended) {
         (Some(error), _) => (format!("it cannot be read beyond line {}: {error}", model.lines), false),
         (None, None) => (format!("cut off after {} lines", model.lines), false),
-        (None, Some(true)) => ("the run was interrupted".to_owned(), false),
+        (None, Some(true)) => (
+            format!("the run was interrupted{}", model.phases.load_note.as_ref().map_or_else(String::new, |note| format!(" ({note})"))),
+            false,
+        ),
         (None, Some(false)) => (format!("{} lines", model.lines), true),
     };
     evidence.push(piece("history", "closed in order, by a run that was not interrupted", seen, whole));
@@ -44,6 +47,12 @@ fn history(model: &Model, evidence: &mut Vec<Evidence>) {
         format!("{} contradictions: {}", model.malformed_total, model.malformed.join("; "))
     };
     evidence.push(piece("history's lines", "a header first, each attempt invoked and completed once", seen, well_formed));
+    let merged = &model.merged;
+    if merged.parts > 0 {
+        let needed = format!("all {}, each to its end, and what the pipeline ended as", merged.parts);
+        let seen = if merged.missing.is_empty() { "all".to_owned() } else { merged.missing.join("; ") };
+        evidence.push(piece("parts of the run", needed, seen, merged.missing.is_empty()));
+    }
     let unfinished = model.attempts.unfinished;
     evidence.push(piece("attempts that were never completed", "none", unfinished.to_string(), unfinished == 0));
     if !model.unknown_tables.is_empty() {
@@ -71,6 +80,7 @@ fn start_and_end(model: &Model, evidence: &mut Vec<Evidence>) {
     let seen = if unknown.is_empty() { format!("{known} products") } else { format!("unknown for {}", unknown.join(", ")) };
     evidence.push(piece("stock at the start", "known for every product sold", seen, unknown.is_empty() && known > 0));
     let (seen, clean) = match &model.first_sample {
+        None if !model.exposes(Table::Queues) => ("it has no queues that the harness can look into".to_owned(), true),
         None => ("no sample of the queues".to_owned(), false),
         Some((_, leftovers)) if leftovers.is_empty() => ("all empty".to_owned(), true),
         Some((_, leftovers)) => (leftovers.join(", "), false),
@@ -121,11 +131,12 @@ fn planned_fault(model: &Model, planned: &PlannedFault) -> Evidence {
     let Some((_, seen)) = model.faults.iter().find(|(rule, _)| *rule == planned.rule) else {
         return piece(&what, needed, "never requested", false);
     };
-    let healed_for_good = seen.healed.is_some_and(|healed| seen.last <= healed);
-    let healed = match seen.healed {
-        None => "never healed",
-        Some(_) if !healed_for_good => "struck again after it was healed",
-        Some(_) => "healed",
+    let healed_for_good = seen.unhealed.is_none() && seen.healed.is_some_and(|healed| seen.last <= healed);
+    let healed = match (&seen.unhealed, seen.healed) {
+        (Some(reason), _) => format!("not proved to be gone: {reason}"),
+        (None, None) => "never healed".to_owned(),
+        (None, Some(_)) if !healed_for_good => "struck again after it was healed".to_owned(),
+        (None, Some(_)) => "healed".to_owned(),
     };
     let effective = if seen.effective { "took effect" } else { "never seen to take effect" };
     piece(&what, needed, format!("{effective}, fired {} times, {healed}", seen.fired), seen.effective && seen.fired > 0 && healed_for_good)

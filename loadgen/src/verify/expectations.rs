@@ -36,6 +36,8 @@ pub struct Expectations {
     /// The harness moved dead letters back to where they came from after the last heal, so that only poison may remain.
     /// Where it did not, being captured is good enough.
     pub dead_letters_redriven: bool,
+    /// Messages that are no poison and may be in dead-letter queues at any time. None where the faults last longer than receives do.
+    pub most_dead_letters: Option<u64>,
     /// More mails than this for one sold-out episode are a storm. More than one is legal, because a mail whose answer was lost is sent again.
     pub max_mails_per_episode: u64,
 }
@@ -56,6 +58,7 @@ impl Default for Expectations {
             faults: Vec::new(),
             consumers: Consumer::of_donut(),
             dead_letters_redriven: true,
+            most_dead_letters: None,
             max_mails_per_episode: 3,
         }
     }

@@ -1,17 +1,27 @@
-//! Factory not overrun: calls in flight ≤ capacity, open orders per product ≤ bound, Σ produced ≤ Σ shortage + one batch.
+//! Factory not overrun: calls in flight ≤ capacity, open orders per product ≤ bound, Σ produced ≤ Σ shortage + one batch, and no
+//! hammering: a factory that fails is not asked for the same production again and again within a second.
 //!
 //! All times are the factory's own, from its own log, so no second clock comes in. The factory knows nothing of idempotency, and asking
 //! it again for a production that was never confirmed is legal: calls that name the same production count as one order. A call whose
-//! end is unknown (its caller left first) counts for the instant of its arrival alone.
+//! end is unknown (its caller left first) counts for the instant of its arrival alone. Calls that never reach a factory that is down
+//! are seen on the way, by the tap on that hop, on the harness's clock.
 
 use std::collections::HashMap;
 
-use super::finding::{Findings, Ref, pieces};
+use super::finding::{Findings, Ref, pieces, seconds};
 use super::model::{Call, Model, NONE, flag};
 use super::state::{Table, gap_at_rest, gap_in_tables};
+use crate::history::event::Micros;
+
+/// Calls for one production that may be seen within one second. Whoever pauses with full jitter, and is told of the production by several
+/// messages at once, stays far below; whoever does not pause is far above.
+const CALLS_PER_SECOND: usize = 25;
+/// One second, in the history's unit.
+const SECOND: Micros = 1_000_000;
 
 pub(super) fn judge(model: &Model) -> Findings {
     let mut findings = Findings::default();
+    hammering(model, &mut findings);
     findings.gap(gap_in_tables(model, &[Table::Factory]));
     if findings.gap.is_some() {
         return findings;
@@ -47,6 +57,33 @@ pub(super) fn judge(model: &Model) -> Findings {
         gap => findings.gap(gap),
     }
     findings
+}
+
+/// The most calls for one production within one second.
+fn hammering(model: &Model, findings: &mut Findings) {
+    if model.asked.is_empty() {
+        return;
+    }
+    let mut asked = model.asked.clone();
+    asked.sort_unstable();
+    let (mut first, mut most, mut worst) = (0, 0, 0);
+    for (last, (production, at)) in asked.iter().enumerate() {
+        while asked[first].0 != *production || at - asked[first].1 >= SECOND {
+            first += 1;
+        }
+        if last + 1 - first > most {
+            (most, worst) = (last + 1 - first, *at);
+        }
+    }
+    findings.count("most calls for one production within a second", most);
+    if most > CALLS_PER_SECOND {
+        findings.violated(vec![Ref::Run], || {
+            let when = seconds(worst);
+            format!(
+                "The factory was asked {most} times for one production within the second before {when}; {CALLS_PER_SECOND} would be plenty."
+            )
+        });
+    }
 }
 
 /// The most intervals that overlap. One that ends where another begins does not overlap it.

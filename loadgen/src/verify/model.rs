@@ -6,18 +6,20 @@
 //! operations an order takes about 160 bytes; an attempt to browse takes none.
 //!
 //! Nothing here relies on the order of lines beyond "an invocation stands before its completion": threads write lines, so two lines may
-//! be swapped against their times. Whatever depends on time is sorted by time afterwards.
+//! be swapped against their times. Whatever depends on time is sorted by time afterwards. Where a history comes from several machines, each
+//! moment is kept as the end of its possible times that proves less: invocations as early, answers and sightings as late as the clocks allow.
 
 mod fold;
 mod pipeline;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-pub(super) use self::pipeline::{Call, DeadLetterRow, Episode, FaultSeen, MessageRow, Production, Second};
+pub(super) use self::pipeline::{Call, DeadLetterRow, Episode, FaultSeen, MessageRow, Production};
+pub(super) use super::baseline::Second;
 use super::expectations::{Arrivals, Consumer, Expectations};
-use super::fingerprint::{Interner, Names};
+use super::fingerprint::{Fingerprint, Interner, Names};
 use super::state::Table;
-use crate::history::event::{Header, Lateness, Micros, OpKind};
+use crate::history::event::{Header, Lateness, Merged, Micros, OpKind};
 
 /// "No row", "no stock" and "never" in the compact rows below.
 pub(super) const NONE: u32 = u32::MAX;
@@ -48,6 +50,8 @@ pub(super) mod flag {
     pub(crate) const TWO_PRODUCTIONS: u16 = 1 << 9;
     /// It came under a key that already stood for another product or quantity.
     pub(crate) const KEY_REUSED: u16 = 1 << 10;
+    /// An attempt was told that the same order is in flight already: somebody else decides it, perhaps a copy that the network made.
+    pub(crate) const IN_FLIGHT: u16 = 1 << 11;
 }
 
 /// Bits of [`OrderId::flags`].
@@ -62,6 +66,8 @@ pub(super) mod id_flag {
     pub(crate) const OPERATION_REFUSED: u8 = 1 << 3;
     /// Its sales event is in the dead-letter queue of a consumer that records by message.
     pub(crate) const CAPTURED: u8 = 1 << 4;
+    /// The operations team has more than one row of it.
+    pub(crate) const OPERATION_TWICE: u8 = 1 << 5;
 }
 
 /// One order: everything known of all attempts under one key.
@@ -144,6 +150,8 @@ pub(super) struct Product {
     pub(super) last: Option<i64>,
     /// Σ of restock rows.
     pub(super) restocked: i64,
+    /// Σ of what was offered, and may have been applied beyond the restock rows.
+    pub(super) restock_possible: i64,
     /// Σ of restocks seen on the way, each production once.
     pub(super) restock_seen: i64,
     /// Σ of positive adjustments.
@@ -188,6 +196,8 @@ pub(super) struct Attempts {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Phases {
     pub(super) load_ended: Option<Micros>,
+    /// Why the load ended before its time.
+    pub(super) load_note: Option<String>,
     /// When the drain ended, whether quiescence was reached, and how it ended in words.
     pub(super) drained: Option<(Micros, bool, Option<String>)>,
     pub(super) verify_ended: bool,
@@ -195,6 +205,8 @@ pub(super) struct Phases {
     pub(super) reading_failed: bool,
     /// The first sample of the last unbroken row of quiet ones, if the last sample was quiet.
     pub(super) quiet_since: Option<Micros>,
+    /// The same, of samples in which nothing was under way, whatever productions were open.
+    pub(super) idle_since: Option<Micros>,
 }
 
 /// The whole.
@@ -202,6 +214,8 @@ pub(super) struct Phases {
 pub(super) struct Model {
     pub(super) lines: u64,
     pub(super) header: Option<Header>,
+    /// Where it is put together from the histories of several machines.
+    pub(super) merged: Merged,
     pub(super) ended: Option<bool>,
     pub(super) read_error: Option<String>,
     /// Lines that contradict the format, the first few in words.
@@ -220,11 +234,15 @@ pub(super) struct Model {
     pub(super) production_names: Interner,
     pub(super) productions: Vec<Production>,
     pub(super) message_names: Interner,
+    /// Further productions that an order was told of, or stands for in the ledger, beside [`Order::production`]: order, production, told.
+    pub(super) second_promises: Vec<(u32, u32, bool)>,
     pub(super) messages: Vec<MessageRow>,
     pub(super) episode_names: Interner,
     pub(super) episodes: Vec<Episode>,
 
     pub(super) calls: Vec<Call>,
+    /// Calls seen on their way to the factory: when each began, and the id it carried.
+    pub(super) asked: Vec<(Fingerprint, Micros)>,
     pub(super) factory_limits: Option<(u64, u64, u64)>,
     pub(super) readings: Vec<Reading>,
     /// Stock below zero: when, product, pieces, where it was seen. The first few.
@@ -234,19 +252,25 @@ pub(super) struct Model {
     pub(super) queue_names: Names,
     /// What was left in queues: queue, messages.
     pub(super) residual: Vec<(u32, u64)>,
+    /// The most messages that all dead-letter queues together were seen to hold.
+    pub(super) most_dead_letters: u64,
     pub(super) first_sample: Option<(Micros, Vec<String>)>,
     pub(super) published: u64,
     pub(super) published_without_ids: u64,
     pub(super) published_on: HashMap<String, u64>,
     pub(super) redelivered: u64,
+    /// Deliveries that a tap saw: hop and message.
+    delivered: HashSet<Fingerprint>,
     pub(super) mails: u64,
+    /// Calls to the mail service that a fault struck on their way or on the way back.
+    pub(super) mails_struck: u64,
     pub(super) faults: Vec<(String, FaultSeen)>,
     /// Poison that was injected: row of the message.
     pub(super) poison: Vec<u32>,
     pub(super) unplanned_exits: Vec<String>,
     pub(super) lateness: Vec<Lateness>,
     pub(super) seconds: Vec<Second>,
-    pub(super) not_exposed: BTreeSet<Table>,
+    pub(super) not_exposed: BTreeMap<Table, Option<String>>,
     pub(super) unknown_tables: Vec<String>,
 
     pub(super) consumers: Vec<Consumer>,
@@ -261,6 +285,7 @@ impl Model {
         Self {
             lines: 0,
             header: None,
+            merged: Merged::default(),
             ended: None,
             read_error: None,
             malformed: Vec::new(),
@@ -277,10 +302,12 @@ impl Model {
             production_names: Interner::default(),
             productions: Vec::new(),
             message_names: Interner::default(),
+            second_promises: Vec::new(),
             messages: Vec::new(),
             episode_names: Interner::default(),
             episodes: Vec::new(),
             calls: Vec::new(),
+            asked: Vec::new(),
             factory_limits: None,
             readings: Vec::new(),
             below_zero: Vec::new(),
@@ -288,24 +315,37 @@ impl Model {
             dead_letters: Vec::new(),
             queue_names: Names::default(),
             residual: Vec::new(),
+            most_dead_letters: 0,
             first_sample: None,
             published: 0,
             published_without_ids: 0,
             published_on: HashMap::new(),
             redelivered: 0,
+            delivered: HashSet::new(),
             mails: 0,
+            mails_struck: 0,
             faults: Vec::new(),
             poison: Vec::new(),
             unplanned_exits: Vec::new(),
             lateness: Vec::new(),
             seconds: Vec::new(),
-            not_exposed: BTreeSet::new(),
+            not_exposed: BTreeMap::new(),
             unknown_tables: Vec::new(),
             consumers: expectations.consumers.clone(),
             poison_rules: expectations.faults.iter().filter(|fault| fault.poison).map(|fault| fault.rule.clone()).collect(),
             arrivals: expectations.arrivals,
             in_flight: HashMap::new(),
         }
+    }
+
+    /// The earliest that something can truly have happened whose machine's clock showed this.
+    fn earliest(&self, at: Micros) -> Micros {
+        at.saturating_sub(self.merged.clock_uncertainty_us)
+    }
+
+    /// The latest that it can.
+    fn latest(&self, at: Micros) -> Micros {
+        at.saturating_add(self.merged.clock_uncertainty_us)
     }
 
     /// Rows of orders, grouped by product: sweeps go product by product.
@@ -331,7 +371,7 @@ impl Model {
 
     /// Whether the system under test shows a table.
     pub(super) fn exposes(&self, table: Table) -> bool {
-        !self.not_exposed.contains(&table)
+        !self.not_exposed.contains_key(&table)
     }
 
     /// Whether the rows of the final state are all there: the history was closed in order, after they were read.
@@ -344,6 +384,15 @@ impl Model {
     /// Whether the pipeline came to rest before its final state was read.
     pub(super) fn drained(&self) -> bool {
         matches!(self.phases.drained, Some((_, true, _)))
+    }
+
+    /// Whether the drain was given up after nothing at all had been under way for so long: no message, no row of the outbox. What has not
+    /// come by then will not come any more.
+    pub(super) fn idled_for(&self, bound: Micros) -> bool {
+        let Some((given_up, false, _)) = self.phases.drained else { return false };
+        let healed = self.faults.iter().filter_map(|(_, fault)| fault.healed).max().unwrap_or(0);
+        let since = self.phases.idle_since.zip(self.phases.load_ended).map(|(idle, load)| idle.max(load).max(healed));
+        self.residual.is_empty() && since.is_some_and(|since| given_up.saturating_sub(since) >= bound)
     }
 
     /// When a production may first have been applied: no earlier than the first refusal that it was created for was sent.
@@ -362,6 +411,12 @@ impl Model {
             let may_have_been_refused = order.ledger_refused > 0 || order.is(flag::REFUSED) || (!ledger_tells && order.is(flag::INFO));
             if may_have_been_refused && let Some(at) = unattributed.get_mut(order.product as usize) {
                 *at = Some(at.map_or(order.first_invoke, |at| at.min(order.first_invoke)));
+            }
+        }
+        for (order, production, _) in &self.second_promises {
+            let at = self.orders[*order as usize].first_invoke;
+            if let Some(earliest) = earliest.get_mut(*production as usize) {
+                *earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
             }
         }
         for (production, earliest) in self.productions.iter().zip(&mut earliest) {

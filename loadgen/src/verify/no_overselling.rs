@@ -55,7 +55,7 @@ pub(super) fn judge(model: &Model) -> Findings {
 }
 
 fn total(product: &Product, initial: i64) -> i64 {
-    initial + product.restocked + product.adjusted_up + product.adjusted_down
+    initial + product.restocked + product.restock_possible + product.adjusted_up + product.adjusted_down
 }
 
 fn below_zero(model: &Model, findings: &mut Findings) {
@@ -76,7 +76,7 @@ fn supplies(model: &Model) -> Vec<Vec<(Micros, i64)>> {
         if let Some(supplies) = supplies.get_mut(production.restocked_product as usize) {
             // Goods that raised another product than ordered came from somewhere else: any time is possible.
             let known = production.restocked_product == production.product;
-            supplies.push((earliest.filter(|at| known && *at != NEVER).unwrap_or(0), production.restocked));
+            supplies.push((earliest.filter(|at| known && *at != NEVER).unwrap_or(0), production.restocked + production.possible));
         }
     }
     for supplies in &mut supplies {

@@ -1,10 +1,10 @@
-//! Operations informed: every sale and every refusal reached the operations queue.
+//! Operations informed: every sale and every refusal reached the operations queue, and nothing else did.
 //!
 //! Judged by order id. The ledger says what there is to know; without a ledger, the answers do. An event that sits in the operations
 //! team's own dead-letter queue did reach it.
 
 use super::finding::{Findings, Ref};
-use super::model::{Model, OrderId, flag, id_flag};
+use super::model::{Model, NONE, OrderId, flag, id_flag};
 use super::state::{Table, gap_at_rest};
 
 pub(super) fn judge(model: &Model) -> Findings {
@@ -29,6 +29,10 @@ pub(super) fn judge(model: &Model) -> Findings {
         let expected = if ledger { id.flags } else { expected[row as usize] };
         if expected & (id_flag::LEDGER_SOLD | id_flag::LEDGER_REFUSED) == 0 {
             unknown += u64::from(told(*id));
+            // One that a buyer was told of is a lost order, and no mistake of who told operations.
+            if ledger && told(*id) && id.order == NONE {
+                findings.violated(vec![Ref::OrderId(row)], || "{0} does not exist, but the operations team was told of it.".to_owned());
+            }
             continue;
         }
         let sold = expected & id_flag::LEDGER_SOLD != 0;

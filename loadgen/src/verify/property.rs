@@ -85,4 +85,11 @@ impl Property {
             }
         }
     }
+
+    /// The property of that name; hyphens will do for the spaces.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let plain = |name: &str| name.to_lowercase().replace(' ', "-");
+        Self::ALL.into_iter().find(|property| plain(property.name()) == plain(name))
+    }
 }

@@ -1,19 +1,20 @@
 //! Recovers in time: after the last heal, throughput is back to 90 % of its own baseline and everything is drained, within the bound.
 //!
-//! Throughput is judged second by second, by when attempts were sent. With open arrivals it is the share of attempts that were served
-//! (answered as sold, sold out or with the page), because the arrival curve itself rises and falls; with closed arrivals, where slow answers
-//! thin the arrivals out, it is the number served. The baseline is the run's own, from before the first fault. The last second may be cut
-//! short and does not count; the bound on draining begins with the last arrival or the last heal, whichever is later.
+//! What counts as throughput stands in [`super::baseline`]; the baseline is the run's own, from before the first fault. The last second may
+//! be cut short and does not count; the bound on draining begins with the last arrival or the last heal, whichever is later.
+//!
+//! A run without faults has nothing to recover from but its own load: there the baseline are its first seconds, and what must not happen
+//! is that throughput falls and stays down until the end.
 
-use super::expectations::Arrivals;
+use super::baseline::{Baseline, RECOVERED_PERCENT, Second};
 use super::finding::{Findings, Ref, seconds};
-use super::model::{Model, NEVER, Second};
+use super::model::{Model, NEVER};
 use crate::history::event::Micros;
 
-/// Share of the baseline that counts as recovered, in percent.
-const RECOVERED_PERCENT: u64 = 90;
 /// One second, in the history's unit.
 const SECOND: Micros = 1_000_000;
+/// Seconds of load that are the baseline of a run without faults.
+const BEGINNING: usize = 5;
 
 pub(super) fn judge(model: &Model, bound: Micros) -> Findings {
     let mut findings = Findings::default();
@@ -27,8 +28,9 @@ pub(super) fn judge(model: &Model, bound: Micros) -> Findings {
     }
     let healed = struck.and_then(|(_, healed)| healed);
     drain(model, healed, bound, &mut findings);
-    if let (Some((first, _)), Some(healed)) = (struck, healed) {
-        throughput(model, (first, healed), bound, &mut findings);
+    match struck.zip(healed) {
+        Some(((first, _), healed)) => throughput(model, (first, healed), bound, &mut findings),
+        None => decay(model, bound, &mut findings),
     }
     findings
 }
@@ -37,7 +39,7 @@ pub(super) fn judge(model: &Model, bound: Micros) -> Findings {
 fn struck(model: &Model) -> Option<(Micros, Option<Micros>)> {
     let mut result: Option<(Micros, Option<Micros>)> = None;
     for (_, fault) in model.faults.iter().filter(|(_, fault)| fault.effective || fault.fired > 0) {
-        let healed = fault.healed;
+        let healed = fault.healed.filter(|_| fault.unhealed.is_none());
         result = Some(match result {
             None => (fault.first, healed),
             Some((first, before)) => (first.min(fault.first), before.zip(healed).map(|(a, b)| a.max(b))),
@@ -88,6 +90,32 @@ fn drain(model: &Model, healed: Option<Micros>, bound: Micros, findings: &mut Fi
     }
 }
 
+/// Without a fault: throughput that fell below its own beginning and never came back for longer than a recovery may take.
+fn decay(model: &Model, bound: Micros, findings: &mut Findings) {
+    let load_ended = model.phases.load_ended.unwrap_or(model.last_at);
+    let mut seconds_of_load = model.seconds.clone();
+    // The last second may be cut short; those in which nobody came any more are seconds all the same, as far as they can matter.
+    let complete = usize::try_from(load_ended / SECOND).unwrap_or(usize::MAX).min(model.seconds.len() + 1 + BEGINNING);
+    seconds_of_load.resize(complete, Second::default());
+    let begin = seconds_of_load.iter().position(|second| second.offered > 0).unwrap_or(0);
+    // The first of them may be cut short, and does not count.
+    let Some(beginning) = seconds_of_load.get(begin..begin + 1 + BEGINNING) else { return };
+    let Some(baseline) = Baseline::of(beginning, model.arrivals) else { return };
+    let good = seconds_of_load.iter().rposition(|second| baseline.is_reached_by(*second));
+    let fell = good.map_or(0, |second| (second as u64 + 1) * SECOND);
+    // Seconds in which nobody came say nothing.
+    let offered_since = seconds_of_load.iter().skip(good.map_or(0, |good| good + 1)).filter(|second| second.offered > 0).count() as u64;
+    if offered_since * SECOND > bound {
+        findings.violated(vec![Ref::Run], || {
+            format!(
+                "Throughput fell below {RECOVERED_PERCENT} % of its own beginning at {} and never came back until buyers stopped arriving at {}.",
+                seconds(fell),
+                seconds(load_ended)
+            )
+        });
+    }
+}
+
 fn throughput(model: &Model, (first, healed): (Micros, Micros), bound: Micros, findings: &mut Findings) {
     let load_ended = model.phases.load_ended.unwrap_or(model.last_at);
     if healed >= load_ended {
@@ -96,26 +124,14 @@ fn throughput(model: &Model, (first, healed): (Micros, Micros), bound: Micros, f
     }
     let place = |at: Micros| usize::try_from(at / SECOND).unwrap_or(usize::MAX);
     let before = model.seconds.get(..place(first).min(model.seconds.len())).unwrap_or(&[]);
-    let first_offered = before.iter().position(|second| second.offered > 0).unwrap_or(before.len());
-    // The first second of arrivals may be cut short as well.
-    let before = before.get(first_offered + 1..).unwrap_or(&[]);
-    let offered: u64 = before.iter().map(|second| u64::from(second.offered)).sum();
-    let served: u64 = before.iter().map(|second| u64::from(second.served)).sum();
-    if offered == 0 || served == 0 || first == NEVER {
+    let Some(baseline) = Baseline::of(before, model.arrivals).filter(|_| first != NEVER) else {
         findings.missing("there is no full second of load before the first fault, so no baseline to come back to".to_owned());
         return;
-    }
-    findings.count("served before the first fault, percent of what was offered", served * 100 / offered);
-    let recovered = |second: &Second| {
-        let target = match model.arrivals {
-            Arrivals::Open => u64::from(second.offered) * served * RECOVERED_PERCENT / (offered * 100),
-            Arrivals::Closed => served * RECOVERED_PERCENT / (before.len() as u64 * 100),
-        };
-        second.offered > 0 && u64::from(second.served) >= target
     };
+    findings.count("served before the first fault, percent of what was offered", baseline.served_percent());
     let after = place(healed) + 1;
     let complete = place(load_ended).min(model.seconds.len());
-    let back = (after..complete).find(|second| recovered(&model.seconds[*second]));
+    let back = (after..complete).find(|second| baseline.is_reached_by(model.seconds[*second]));
     match back {
         Some(second) => {
             let took = (second as u64 * SECOND).saturating_sub(healed);

@@ -16,10 +16,13 @@ pub(super) enum Table {
     Operations,
     Stock,
     Topics,
+    Queues,
+    RestockLedger,
+    Promises,
 }
 
 impl Table {
-    const ALL: [(Table, &'static str); 11] = [
+    const ALL: [(Table, &'static str); 14] = [
         (Table::Ledger, "ledger"),
         (Table::Productions, "productions"),
         (Table::Restocks, "restocks"),
@@ -31,6 +34,9 @@ impl Table {
         (Table::Operations, "operations"),
         (Table::Stock, "stock"),
         (Table::Topics, "topics"),
+        (Table::Queues, "queues"),
+        (Table::RestockLedger, "restock_ledger"),
+        (Table::Promises, "promises"),
     ];
 
     /// The table of that name in a `not_exposed` row.
@@ -61,7 +67,8 @@ pub(super) enum Gap {
 /// Whether tables can be relied upon to be complete: exposed, and read to the end.
 pub(super) fn gap_in_tables(model: &Model, tables: &[Table]) -> Option<Gap> {
     if let Some(table) = tables.iter().find(|table| !model.exposes(**table)) {
-        return Some(Gap::NotExposed(format!("the system under test does not expose \"{}\"", table.name())));
+        let why = model.not_exposed.get(table).and_then(Option::as_deref).map(|why| format!(": {why}")).unwrap_or_default();
+        return Some(Gap::NotExposed(format!("the system under test does not expose \"{}\"{why}", table.name())));
     }
     (!model.final_state_is_whole()).then(|| Gap::Missing("the history ends before the final state was read completely".to_owned()))
 }

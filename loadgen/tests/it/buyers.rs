@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chaos::faults::Faults;
 use loadgen::history::event::{Answer, Behaviour, Complete, Event, Invoke, OpKind, Outcome};
 use loadgen::history::{HistoryReader, HistoryWriter, RunClock};
 use loadgen::load::{self, LoadInput, LoadReport, Target};
-use loadgen::plan::Plan;
+use loadgen::plan::{Part, Plan};
 use loadgen::scenario::{EditionName, Scenario};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,11 +36,14 @@ async fn run(scenario: &Scenario, address: &str, stop: CancellationToken) -> Run
     let history = HistoryWriter::create(&path, clock).unwrap();
     let input = LoadInput {
         plan: &Plan::derive(scenario, 5),
+        part: Part::WHOLE,
+        begin: None,
         target: Target::new(EditionName::Donut, address).unwrap(),
         recorder: history.recorder(),
         clock,
         progress: Arc::default(),
         stop,
+        faults: Faults::new(1),
     };
     let report = load::run(input).await.unwrap();
     history.finish(false).unwrap();

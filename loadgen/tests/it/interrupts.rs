@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chaos::faults::Faults;
 use loadgen::history::{HistoryWriter, RunClock};
 use loadgen::load::{self, LoadInput, Target};
-use loadgen::plan::Plan;
+use loadgen::plan::{Part, Plan};
 use loadgen::progress::state::ProgressState;
 use loadgen::scenario::{EditionName, Scenario};
 use nix::sys::signal::{Signal, kill};
@@ -49,11 +50,14 @@ fn the_process_that_gets_interrupted() {
         let history = HistoryWriter::create(&folder.path().join("history.jsonl.zst"), clock).unwrap();
         let input = LoadInput {
             plan: &Plan::derive(&Scenario::parse("long.toml", LONG).unwrap(), 1),
+            part: Part::WHOLE,
+            begin: None,
             target: Target::new(EditionName::Donut, &server.url()).unwrap(),
             recorder: history.recorder(),
             clock,
             progress,
             stop,
+            faults: Faults::new(1),
         };
         let report = load::run(input).await.unwrap();
         history.finish(report.interrupted).unwrap();

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
+use chaos::faults::Faults;
 use hdrhistogram::Histogram;
 use loadgen::history::event::{Event, Micros};
 use loadgen::history::{HistoryReader, HistoryWriter, RunClock};
 use loadgen::load::{self, LoadInput, LoadReport, Target};
-use loadgen::plan::Plan;
+use loadgen::plan::{Part, Plan};
 use loadgen::report::series::Builder;
 use loadgen::result::latency::{Histograms, histogram};
 use loadgen::scenario::{EditionName, Scenario};
@@ -70,11 +71,14 @@ async fn run(plan: &Plan, address: &str, clock: RunClock, path: &Path) -> (LoadR
     let history = HistoryWriter::create(path, clock).unwrap();
     let input = LoadInput {
         plan,
+        part: Part::WHOLE,
+        begin: None,
         target: Target::new(EditionName::Donut, address).unwrap(),
         recorder: history.recorder(),
         clock,
         progress: Arc::default(),
         stop: CancellationToken::new(),
+        faults: Faults::new(1),
     };
     let report = load::run(input).await.unwrap();
     history.finish(false).unwrap();

@@ -16,7 +16,7 @@ use sqlx::Connection;
 use tempfile::TempDir;
 
 /// A few seconds of everything: sales, a sell-out, a restock. The generator may be as late as a crowded machine makes it.
-const SHORT: &str = r#"
+pub(crate) const SHORT: &str = r#"
 name = "short"
 about = "A few seconds of everything."
 edition = "donut"
@@ -63,55 +63,55 @@ recovery = "60s"
 const PATIENCE: Duration = Duration::from_secs(150);
 
 /// A folder with a scenario, a place for run folders, and a place for what must be gone afterwards.
-struct Desk {
+pub(crate) struct Desk {
     folder: TempDir,
 }
 
 impl Desk {
-    fn new(scenario: &str) -> Self {
+    pub(crate) fn new(scenario: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
         fs::create_dir(folder.path().join("tmp")).unwrap();
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn loadgen(&self, args: &[&str]) -> Command {
+    pub(crate) fn loadgen(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
         command.current_dir(self.folder.path()).env("TMPDIR", self.path("tmp")).env_remove("GITHUB_STEP_SUMMARY").args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    fn start(&self) -> Child {
+    pub(crate) fn start(&self) -> Child {
         self.loadgen(&["--scenario", "scenario.toml", "--seed", "7", "--out", "runs"]).spawn().unwrap()
     }
 
-    fn run(&self) -> Output {
+    pub(crate) fn run(&self) -> Output {
         self.start().wait_with_output().unwrap()
     }
 
     /// The only run folder.
-    fn run_folder(&self) -> PathBuf {
+    pub(crate) fn run_folder(&self) -> PathBuf {
         let mut folders = self.run_folders();
         assert_eq!(folders.len(), 1, "one run leaves one folder");
         folders.remove(0)
     }
 
-    fn run_folders(&self) -> Vec<PathBuf> {
+    pub(crate) fn run_folders(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.path("runs")) else { return Vec::new() };
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
-    fn temporary_files(&self) -> Vec<PathBuf> {
+    pub(crate) fn temporary_files(&self) -> Vec<PathBuf> {
         fs::read_dir(self.path("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 }
 
-fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = reached() {
@@ -123,7 +123,7 @@ fn until<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Every event that can be read so far.
-fn events(run: &Path) -> Vec<Event> {
+pub(crate) fn events(run: &Path) -> Vec<Event> {
     let Ok(reader) = HistoryReader::open(&run.join("history.jsonl.zst")) else { return Vec::new() };
     reader.map_while(Result::ok).map(|line| line.event).collect()
 }
@@ -138,7 +138,7 @@ fn pids(run: &Path) -> Vec<u32> {
 }
 
 /// Whether a process is there and not merely waiting to be collected.
-fn lives(pid: u32) -> bool {
+pub(crate) fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
@@ -150,7 +150,7 @@ fn under_load(desk: &Desk) -> PathBuf {
     })
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

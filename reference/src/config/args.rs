@@ -15,7 +15,8 @@ pub struct PipelineArgs {
     /// the other commands that of the shop that was started last]
     #[arg(long, env = "REFERENCE_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// The database, `sqlite:///path/to/shop.db` [default: shop.db in the data folder]
+    /// The database, `sqlite:///path/to/shop.db` or `mysql://user:password@host:port/shop` (where it is built in)
+    /// [default: what HOSTNAME, USERNAME, PASSWORD and DATABASE say together, or shop.db in the data folder]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
     /// ARN of the stock topic; must then be the one that the endpoint knows

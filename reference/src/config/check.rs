@@ -54,7 +54,9 @@ pub(super) fn roles(words: &[String], problems: &mut Collector) -> Vec<Role> {
 pub(super) fn check_shared_database(args: &ServeArgs, pipeline: &PipelineSettings, roles: &[Role], problems: &mut Collector) {
     let some_of_them =
         roles.iter().any(|role| role.needs_store()) && !Role::ALL.iter().filter(|role| role.needs_store()).all(|r| roles.contains(r));
-    if some_of_them && !pipeline.data.named && args.pipeline.database_url.as_deref().is_none_or(str::is_empty) {
+    let in_the_data_folder =
+        args.pipeline.database_url.as_deref().is_none_or(str::is_empty) && pipeline.database_url.starts_with("sqlite:");
+    if some_of_them && !pipeline.data.named && in_the_data_folder {
         problems.add(
             "--data (REFERENCE_DATA)",
             "roles in several processes share one database: give all of them the same folder, or the same DATABASE_URL",

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::heartbeat::Heartbeat;
 use super::{Consumer, Handled, Handler};
+use crate::clock;
+use crate::defects::{self, Defect, instead};
 use crate::messaging::CallError;
 use crate::messaging::receive::{MESSAGES_PER_CALL, Queue, Received};
 
@@ -49,13 +51,13 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
 /// What is to be told to the queue about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+pub(crate) enum Answer {
     Delete,
     Hide { delay: Duration, why: Why },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
+pub(crate) enum Why {
     Retried,
     Poisoned,
     GivenBack,
@@ -63,6 +65,9 @@ enum Why {
 
 /// Handles all messages, each on its own, and answers the queue for each as soon as it is decided.
 pub(super) async fn work<H: Handler>(consumer: &Consumer<H>, received: Vec<Received>, shutdown: &CancellationToken) -> Tally {
+    instead!(FailWholeBatch => return defects::consuming::all_or_nothing(consumer, received, shutdown).await);
+    #[cfg(feature = "defects")]
+    let received = defects::consuming::delete_early(&consumer.queue, received).await;
     let handles = received.iter().map(|message| message.receipt_handle.clone());
     let heartbeat = Heartbeat::start(consumer.queue.clone(), consumer.settings.visibility, handles);
     let decide = |message: Received| async move {
@@ -97,23 +102,54 @@ pub(super) async fn work<H: Handler>(consumer: &Consumer<H>, received: Vec<Recei
     }
 }
 
-async fn decide<H: Handler>(consumer: &Consumer<H>, message: &Received, shutdown: &CancellationToken) -> Answer {
+pub(crate) async fn decide<H: Handler>(consumer: &Consumer<H>, message: &Received, shutdown: &CancellationToken) -> Answer {
     observe(&consumer.queue, message);
+    instead!(RedriveRepeatsEffects => if defects::consuming::was_handled(&message.message_id) { return Answer::Delete });
     let outcome = if shutdown.is_cancelled() { Outcome::NotBegun } else { handle(consumer, message, shutdown).await };
     let (queue, message_id, receives) = (consumer.queue.name(), &message.message_id, message.receive_count);
+    let handled = if let Outcome::Handled(handled) = &outcome { Some(handled) } else { None };
+    let delay = match reply(handled, receives) {
+        Reply::Delete | Reply::AtOnce => Duration::ZERO,
+        Reply::Later => consumer.retry.delay(receives).max(SHORTEST_RETRY),
+    };
     match outcome {
-        Outcome::Handled(Handled::Done) => Answer::Delete,
+        Outcome::Handled(Handled::Done) => {
+            instead!(RedriveRepeatsEffects => defects::consuming::handled(message_id));
+            Answer::Delete
+        }
         Outcome::Handled(Handled::Retry { reason }) => {
-            let delay = consumer.retry.delay(receives).max(SHORTEST_RETRY);
             tracing::warn!(queue, message_id, receives, ?delay, reason, "will be tried again");
             Answer::Hide { delay, why: Why::Retried }
         }
         Outcome::Handled(Handled::Poison { reason }) => {
             tracing::error!(queue, message_id, receives, reason, "cannot be handled; left to the dead-letter queue");
-            let delay = if receives <= QUICK_POISON_RECEIVES { Duration::ZERO } else { consumer.retry.delay(receives).max(SHORTEST_RETRY) };
+            instead!(SwallowPoison => return Answer::Delete);
             Answer::Hide { delay, why: Why::Poisoned }
         }
-        Outcome::NotBegun | Outcome::Interrupted => Answer::Hide { delay: Duration::ZERO, why: Why::GivenBack },
+        Outcome::NotBegun | Outcome::Interrupted if defects::is(Defect::DropOnShutdown) => Answer::Delete,
+        Outcome::NotBegun | Outcome::Interrupted => Answer::Hide { delay, why: Why::GivenBack },
+    }
+}
+
+/// What the queue is told of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// Delete it.
+    Delete,
+    /// Deliver it again, after a pause.
+    Later,
+    /// Deliver it again.
+    AtOnce,
+}
+
+/// Decides, by how a message was handled (`None`: not, or not to the end) and how often it was received. Only work that is done is deleted.
+#[must_use]
+pub fn reply(handled: Option<&Handled>, receives: u32) -> Reply {
+    match handled {
+        Some(Handled::Done) => Reply::Delete,
+        Some(Handled::Retry { .. }) => Reply::Later,
+        Some(Handled::Poison { .. }) if receives > QUICK_POISON_RECEIVES => Reply::Later,
+        Some(Handled::Poison { .. }) | None => Reply::AtOnce,
     }
 }
 
@@ -151,13 +187,13 @@ fn observe(queue: &Queue, message: &Received) {
         metrics::counter!("rushproof_redeliveries_total", "queue" => name()).increment(1);
     }
     // Clocks of two machines may disagree a little; a message from the future is a young one.
-    if let Some(age) = message.sent_at.map(|sent| SystemTime::now().duration_since(sent).unwrap_or_default()) {
+    if let Some(age) = message.sent_at.map(|sent| clock::now().duration_since(sent).unwrap_or_default()) {
         metrics::histogram!("rushproof_queue_age_seconds", "queue" => name()).record(age.as_secs_f64());
     }
 }
 
 /// Tells the queue, and counts what it took.
-async fn answer(queue: &Queue, batch: Vec<(String, Answer)>) -> Tally {
+pub(crate) async fn answer(queue: &Queue, batch: Vec<(String, Answer)>) -> Tally {
     let (mut deletions, mut changes, mut whys) = (Vec::new(), Vec::new(), Vec::new());
     for (handle, answer) in batch {
         match answer {
@@ -209,5 +245,21 @@ fn count(queue: &Queue, tally: Tally) {
     for (result, messages) in results.into_iter().filter(|(_, messages)| *messages > 0) {
         let messages = u64::try_from(messages).unwrap_or(u64::MAX);
         metrics::counter!("rushproof_messages_total", "queue" => queue.name().to_owned(), "result" => result).increment(messages);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_work_that_is_done_is_deleted() {
+        let reason = || "because".to_owned();
+        assert_eq!(reply(Some(&Handled::Done), 1), Reply::Delete);
+        assert_eq!(reply(Some(&Handled::Retry { reason: reason() }), 1), Reply::Later);
+        assert_eq!(reply(None, 99), Reply::AtOnce, "a shutdown is not the message's fault");
+        let poison = Handled::Poison { reason: reason() };
+        assert_eq!(reply(Some(&poison), QUICK_POISON_RECEIVES), Reply::AtOnce);
+        assert_eq!(reply(Some(&poison), QUICK_POISON_RECEIVES + 1), Reply::Later);
     }
 }

@@ -10,7 +10,7 @@ use super::options::FactoryOptions;
 use super::orders::Order;
 use super::overload::{Admission, Overload};
 use super::report::{CallbackClient, ReturnPath};
-use crate::store::WallClock;
+use crate::clock::WallClock;
 
 /// The production line: everything that is under way, in memory, as legacy systems do it.
 #[derive(Debug)]

@@ -70,6 +70,16 @@ impl Fields {
         if (least..=most).contains(&number) { Ok(number) } else { Err(out_of_range(field, least, most)) }
     }
 
+    /// A number as a lenient program reads it.
+    #[cfg(feature = "defects")]
+    pub(crate) fn number(&self, field: &str) -> Option<f64> {
+        match self.get(field)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
     fn get(&self, field: &str) -> Option<&Value> {
         self.0.get(field).filter(|value| !value.is_null())
     }

@@ -12,6 +12,8 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use serde_json::json;
 
+use crate::clock;
+
 use super::aws::{Aws, SesAccess};
 use super::error::{CallError, FailureKind, causes, kind_of};
 
@@ -39,7 +41,7 @@ impl Aws {
     /// [`CallError`]. After [`FailureKind::NoAnswer`] the mail may have been sent.
     pub async fn send_mail(&self, mail: &Mail) -> Result<String, CallError> {
         let failed = |kind, detail: String| CallError { action: ACTION, subject: mail.to.clone(), kind, code: None, detail };
-        let request = signed_request(&self.ses, mail, SystemTime::now()).map_err(|detail| failed(FailureKind::Refused, detail))?;
+        let request = signed_request(&self.ses, mail, clock::now()).map_err(|detail| failed(FailureKind::Refused, detail))?;
         let call = async {
             let response = self.ses.connector.call(request).await.map_err(|e| failed(FailureKind::NoAnswer, causes(&e)))?;
             let status = response.status().as_u16();

@@ -3,6 +3,7 @@
 //! Everything is looked at before it is touched, so that a second run changes nothing and says so.
 
 mod policy;
+mod single;
 mod subscription;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +15,7 @@ use serde_json::json;
 use super::Aws;
 use super::error::{CallError, FailureKind, call_error};
 use super::receive::Queue;
+use crate::defects::{self, Defect};
 use crate::edition::topology::{QueueSpec, Topology};
 
 /// What an operator may choose.
@@ -177,13 +179,13 @@ impl Aws {
         let mut changes = Vec::new();
         let dlq = self.ensure_queue(&spec.dlq, vec![retention(spec.dlq_retention)], &mut changes).await?;
         let dlq_arn = dlq.arn().await?;
-        let redrive = json!({ "deadLetterTargetArn": dlq_arn, "maxReceiveCount": spec.max_receive_count.to_string() }).to_string();
+        let max_receive_count = if defects::is(Defect::MaxReceiveCountOne) { 1 } else { spec.max_receive_count };
+        let redrive = json!({ "deadLetterTargetArn": dlq_arn, "maxReceiveCount": max_receive_count.to_string() }).to_string();
         let visibility = spec.visibility_timeout.as_secs().max(1).to_string();
-        let wanted = vec![
-            (QueueAttributeName::VisibilityTimeout, visibility),
-            retention(spec.retention),
-            (QueueAttributeName::RedrivePolicy, redrive),
-        ];
+        let mut wanted = vec![(QueueAttributeName::VisibilityTimeout, visibility), retention(spec.retention)];
+        if !defects::is(Defect::NoDlq) {
+            wanted.push((QueueAttributeName::RedrivePolicy, redrive));
+        }
         let queue = self.ensure_queue(&spec.name, wanted, &mut changes).await?;
         let queue_arn = queue.arn().await?;
         // SNS delivers into the queue, and what it cannot deliver there into the dead-letter queue.

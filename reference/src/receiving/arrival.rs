@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::clock;
 use crate::domain::ProductionId;
 use crate::store::{Applied, Arrival, ArrivalError, Store};
 
@@ -15,7 +16,7 @@ pub async fn apply(store: &Store, arrival: Arrival) -> Result<Applied, ArrivalEr
     metrics::counter!("rushproof_arrivals_total", "outcome" => label(&outcome)).increment(1);
     match &outcome {
         Ok(Applied { stock, first_time: true }) => {
-            let lead = lead_time(production_id, SystemTime::now());
+            let lead = lead_time(production_id, clock::now());
             metrics::histogram!("rushproof_production_lead_seconds").record(lead.as_secs_f64());
             tracing::info!(%production_id, quantity, stock, ?lead, "an arrival raised the stock");
         }

@@ -43,7 +43,7 @@ pub(super) fn body(edition: &Edition, production: &Production, callback_url: &st
 
 /// What an answer of the factory comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// It took the order.
     Accepted,
     /// It will never take this order.
@@ -54,7 +54,8 @@ pub(super) enum Verdict {
 
 impl Verdict {
     /// Decides by the status alone: the legacy factory's bodies are prose.
-    pub(super) fn of(status: StatusCode, body: &str) -> Self {
+    #[must_use]
+    pub fn of(status: StatusCode, body: &str) -> Self {
         let said: String = body.chars().take(200).collect();
         match status.as_u16() {
             200..=299 => Verdict::Accepted,

@@ -6,9 +6,9 @@ use crate::messaging::envelope::{AttributeError, Incoming};
 
 /// What a message asks for. Everything else about a production is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
-    pub(super) production: ProductionId,
-    pub(super) product: ProductId,
+pub(crate) struct Request {
+    pub(crate) production: ProductionId,
+    pub(crate) product: ProductId,
 }
 
 impl Request {

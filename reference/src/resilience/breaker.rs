@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::defects::{self, Defect};
+
 /// When to open, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerSettings {
@@ -102,7 +104,9 @@ impl Breaker {
     pub fn admit(&mut self, now: Instant) -> Admission {
         match self.state {
             State::Closed { .. } => Admission::Admitted(self.ticket()),
-            State::Open { until, .. } if now < until => Admission::Refused { until },
+            State::Open { until, .. } if now < until || defects::is(Defect::BreakerNeverCloses) => {
+                Admission::Refused { until: until.max(now + self.settings.open_for) }
+            }
             // A probe that never reported (its task was lost) must not keep the breaker half open for ever.
             State::HalfOpen { asked_at, .. } if now < self.given_up_at(asked_at) => {
                 Admission::Refused { until: self.given_up_at(asked_at) }
@@ -138,6 +142,7 @@ impl Breaker {
     pub fn mood(&self, now: Instant) -> Mood {
         match self.state {
             State::Closed { .. } => Mood::Closed,
+            State::Open { .. } if defects::is(Defect::BreakerNeverCloses) => Mood::Open { until: now + self.settings.open_for },
             State::Open { until, .. } if now < until => Mood::Open { until },
             State::HalfOpen { asked_at, .. } if now < self.given_up_at(asked_at) => Mood::Open { until: self.given_up_at(asked_at) },
             State::Open { .. } | State::HalfOpen { .. } => Mood::Probing,

@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 
 use super::browse::no_product;
 use super::{Desk, store_problem};
+#[cfg(feature = "defects")]
+use crate::defects;
 use crate::domain::{FactoryId, OrderId, Outcome, ProductId, ProductionId, Quantity};
 use crate::drills;
 use crate::edition::texts;
@@ -82,6 +84,11 @@ pub(super) async fn donut(State(desk): State<Arc<Desk>>, request: Request) -> Re
         let key = idempotency_key(&headers)?;
         let fields = json_object(request).await?;
         let count = if fields.has(PRODUCT_COUNT) || !fields.has("stock") { PRODUCT_COUNT } else { "stock" };
+        #[cfg(feature = "defects")]
+        if let Some(pieces) = defects::selling::any_number(&fields, count) {
+            let product = fields.optional_text(PRODUCT_ID)?.map_or_else(|| desk.store.edition().default_product(), ProductId);
+            return defects::selling::sell(&desk.store, product, pieces).await;
+        }
         let wanted = Wanted {
             quantity: fields.quantity(count)?,
             requester: fields.text("requester")?,

@@ -22,6 +22,8 @@ pub struct Ready {
     pub edition: EditionName,
     /// Folder of databases and journals.
     pub data: PathBuf,
+    /// What time this process believes it was, in microseconds since the Unix epoch.
+    pub clock_us: i64,
 }
 
 impl Ready {

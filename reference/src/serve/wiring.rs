@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::ServeError;
 use super::crew::Crew;
 use super::listeners::Listeners;
+use super::patience;
 use super::ready::Ready;
 use crate::advertising::{Advertising, AdvertisingSettings};
 use crate::broker::{Broker, BrokerError, BrokerOptions};
@@ -264,8 +265,21 @@ impl Wiring<'_> {
         if let Some(store) = &self.store {
             return Ok(store.clone());
         }
-        let store = Store::open(&self.settings.pipeline.database_url, self.settings.store.clone()).await?;
-        store.seed(&self.settings.stock).await?;
+        let (settings, url) = (self.settings, &self.settings.pipeline.database_url);
+        let store = patience::with_the_database(async || {
+            let store = Store::open(url, settings.store.clone()).await?;
+            if let Err(error) = store.seed(&settings.stock).await {
+                store.close().await;
+                return Err(error);
+            }
+            Ok(store)
+        })
+        .await?;
+        #[cfg(feature = "defects")]
+        if crate::defects::publishes_directly() {
+            let Messaging { aws, there } = self.messaging().await?;
+            crate::defects::publishing::through(aws.publisher(there.topic_arns.clone()));
+        }
         self.store = Some(store.clone());
         Ok(store)
     }

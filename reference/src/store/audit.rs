@@ -1,17 +1,17 @@
 //! What an auditor reads: every table, in pages, without the power to change anything.
 
-use sqlx::sqlite::SqlitePool;
-
 use crate::domain::{EventId, OrderId, Outcome, ProductId, ProductionId};
 
-use super::sqlite::{open, outcome, parsed, read};
-use super::{ProductionState, StoreError};
+use super::address::Address;
+use super::database::{Readers, sql};
+use super::work::{outcome, parsed};
+use super::{ProductionState, StoreError, read};
 
 /// Reads every table in pages, without the power to change anything: each call answers the rows behind a position, in the order in which
 /// they were committed, and no more than `limit` of them. An empty page is the end.
 #[derive(Debug, Clone)]
 pub struct Audit {
-    pool: SqlitePool,
+    readers: Readers,
 }
 
 /// An order of the ledger.
@@ -161,8 +161,8 @@ pub struct AuditStock {
 }
 
 impl Audit {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+    pub(super) fn new(readers: Readers) -> Self {
+        Self { readers }
     }
 
     /// Opens a database for reading only, as an auditor outside the pipeline does; runs no migration.
@@ -170,7 +170,7 @@ impl Audit {
     /// # Errors
     /// [`StoreError`] when it cannot be opened or has no schema of this program.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { pool: open::readers_of_existing(url).await? })
+        Ok(Self { readers: Address::parse(url)?.readers_of_existing(url).await? })
     }
 
     /// The ledger.
@@ -179,13 +179,13 @@ impl Audit {
     /// [`StoreError`] when the database cannot be read.
     pub async fn orders(&self, after: i64, limit: u32) -> Result<Vec<AuditOrder>, StoreError> {
         type Row = (i64, String, Option<String>, String, i64, String, i64, Option<String>, i64, String, i64);
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = sql(
             "SELECT position, order_id, idempotency_key, product_id, quantity, outcome, stock_left, production_id, shortage, requester, \
              created_at FROM orders WHERE position > ? ORDER BY position LIMIT ?",
         )
         .bind(after)
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.readers)
         .await?;
         let order = |(position, order_id, key, product, quantity, word, stock_left, production_id, shortage, requester, at): Row| {
             Ok(AuditOrder {
@@ -211,14 +211,13 @@ impl Audit {
     /// [`StoreError`] when the database cannot be read.
     pub async fn productions(&self, after: i64, limit: u32) -> Result<Vec<AuditProduction>, StoreError> {
         type Row = (i64, String, String, i64, String, i64, Option<String>, Option<i64>, Option<i64>);
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT position, production_id, product_id, quantity, state, requests, continued_in, accepted_at, applied_at \
-             FROM productions WHERE position > ? ORDER BY position LIMIT ?",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows: Vec<Row> =
+            sql("SELECT position, production_id, product_id, quantity, state, requests, continued_in, accepted_at, applied_at \
+             FROM productions WHERE position > ? ORDER BY position LIMIT ?")
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
         let production = |(position, id, product, quantity, state, requests, continued_in, accepted_at, applied_at): Row| {
             Ok(AuditProduction {
                 position,
@@ -240,12 +239,12 @@ impl Audit {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub async fn restocks(&self, after: i64, limit: u32) -> Result<Vec<AuditRestock>, StoreError> {
-        let rows: Vec<(i64, String, String, i64, i64, i64)> = sqlx::query_as(
+        let rows: Vec<(i64, String, String, i64, i64, i64)> = sql(
             "SELECT position, production_id, product_id, quantity, stock_after, at FROM restocks WHERE position > ? ORDER BY position LIMIT ?",
         )
         .bind(after)
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.readers)
         .await?;
         let restock = |(position, id, product, quantity, stock_after, at): (i64, String, String, i64, i64, i64)| {
             let production_id = parsed(&id, "restocks.production_id")?;
@@ -259,13 +258,12 @@ impl Audit {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub async fn adjustments(&self, after: i64, limit: u32) -> Result<Vec<AuditAdjustment>, StoreError> {
-        let rows: Vec<(i64, String, i64, i64, i64)> = sqlx::query_as(
-            "SELECT position, product_id, delta, stock_after, at FROM adjustments WHERE position > ? ORDER BY position LIMIT ?",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows: Vec<(i64, String, i64, i64, i64)> =
+            sql("SELECT position, product_id, delta, stock_after, at FROM adjustments WHERE position > ? ORDER BY position LIMIT ?")
+                .bind(after)
+                .bind(limit)
+                .fetch_all(&self.readers)
+                .await?;
         let adjustment = |(position, product, delta, stock_after, at)| {
             let product = ProductId(product);
             AuditAdjustment { position, product, delta, stock_after, at }
@@ -279,10 +277,10 @@ impl Audit {
     /// [`StoreError`] when the database cannot be read.
     pub async fn receipts(&self, after: i64, limit: u32) -> Result<Vec<AuditReceipt>, StoreError> {
         let rows: Vec<(i64, String, String, i64)> =
-            sqlx::query_as("SELECT position, consumer, id, at FROM receipts WHERE position > ? ORDER BY position LIMIT ?")
+            sql("SELECT position, consumer, id, at FROM receipts WHERE position > ? ORDER BY position LIMIT ?")
                 .bind(after)
                 .bind(limit)
-                .fetch_all(&self.pool)
+                .fetch_all(&self.readers)
                 .await?;
         Ok(rows.into_iter().map(|(position, consumer, id, at)| AuditReceipt { position, consumer, id, at }).collect())
     }
@@ -293,14 +291,13 @@ impl Audit {
     /// [`StoreError`] when the database cannot be read.
     pub async fn episodes(&self, after: i64, limit: u32) -> Result<Vec<AuditEpisode>, StoreError> {
         type Row = (i64, String, i64, i64, Option<i64>, Option<i64>, Option<i64>);
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT e.position, e.product_id, e.number, e.began_at, e.ended_at, a.begun_at, a.mailed_at FROM episodes e \
-             LEFT JOIN ad_stops a ON a.product_id = e.product_id AND a.number = e.number WHERE e.position > ? ORDER BY e.position LIMIT ?",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows: Vec<Row> =
+            sql("SELECT e.position, e.product_id, e.number, e.began_at, e.ended_at, a.begun_at, a.mailed_at FROM episodes e \
+             LEFT JOIN ad_stops a ON a.product_id = e.product_id AND a.number = e.number WHERE e.position > ? ORDER BY e.position LIMIT ?")
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
         let episode = |(position, product, number, began_at, ended_at, ad_stop_begun_at, ad_stop_mailed_at): Row| {
             let product = ProductId(product);
             AuditEpisode { position, product, number, began_at, ended_at, ad_stop_begun_at, ad_stop_mailed_at }
@@ -314,14 +311,13 @@ impl Audit {
     /// [`StoreError`] when the database cannot be read.
     pub async fn operations(&self, after: i64, limit: u32) -> Result<Vec<AuditOperation>, StoreError> {
         type Row = (i64, String, String, String, i64, String, i64, i64);
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT position, event_id, order_id, product_id, quantity, outcome, stock, at FROM operations WHERE position > ? \
-             ORDER BY position LIMIT ?",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows: Vec<Row> =
+            sql("SELECT position, event_id, order_id, product_id, quantity, outcome, stock, at FROM operations WHERE position > ? \
+             ORDER BY position LIMIT ?")
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
         let operation = |(position, event_id, order_id, product, quantity, word, stock, at): Row| {
             Ok(AuditOperation {
                 position,
@@ -342,7 +338,7 @@ impl Audit {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub async fn stocks(&self) -> Result<Vec<AuditStock>, StoreError> {
-        let rows = read::stocks(&self.pool).await?;
+        let rows = read::stocks(&self.readers).await?;
         Ok(rows.into_iter().map(|(product, initial, now)| AuditStock { product, initial, now }).collect())
     }
 
@@ -351,6 +347,6 @@ impl Audit {
     /// # Errors
     /// [`StoreError`] when the database cannot be read.
     pub async fn open_counts(&self) -> Result<(i64, i64), StoreError> {
-        read::open_counts(&self.pool).await
+        read::open_counts(&self.readers).await
     }
 }

@@ -29,6 +29,14 @@ pub enum StoreError {
         /// What differs.
         reason: String,
     },
+    /// The server is not fit to keep orders.
+    #[error("the database server of {url} cannot be used: {reason}")]
+    Server {
+        /// Its address.
+        url: String,
+        /// What is missing.
+        reason: String,
+    },
     /// Too much is waiting already; nothing was done.
     #[error("the store has too much to do; nothing was done, try again later")]
     Overloaded,
@@ -37,6 +45,18 @@ pub enum StoreError {
     Locked {
         /// How long was waited.
         waited: Duration,
+    },
+    /// Other transactions were in the way each time; nothing was done.
+    #[error("other transactions were in the way each time; nothing was done: {reason}")]
+    Conflict {
+        /// What the driver said last.
+        reason: String,
+    },
+    /// The connection was lost before the commit was sent; nothing was done.
+    #[error("the connection to the database was lost; nothing was done: {reason}")]
+    Disconnected {
+        /// What the driver says.
+        reason: String,
     },
     /// No answer in time; it may have been done.
     #[error("the store did not answer {what} within {waited:?}; it may have been done")]
@@ -81,13 +101,30 @@ impl StoreError {
     /// Whether the same command may succeed a little later.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        !matches!(self, StoreError::Address { .. } | StoreError::Schema { .. } | StoreError::Corrupt { .. } | StoreError::Closed)
+        !matches!(
+            self,
+            StoreError::Address { .. }
+                | StoreError::Schema { .. }
+                | StoreError::Server { .. }
+                | StoreError::Corrupt { .. }
+                | StoreError::Closed
+        )
     }
 }
 
 impl From<sqlx::Error> for StoreError {
     /// For statements inside a transaction that is rolled back on an error, and for reads.
     fn from(error: sqlx::Error) -> Self {
-        StoreError::Refused { reason: error.to_string() }
+        let reason = error.to_string();
+        #[cfg(feature = "mysql")]
+        if super::mysql::is_conflict(&error) {
+            return StoreError::Conflict { reason };
+        } else if super::mysql::is_farewell(&error) {
+            return StoreError::Disconnected { reason };
+        }
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => StoreError::Disconnected { reason },
+            _ => StoreError::Refused { reason },
+        }
     }
 }

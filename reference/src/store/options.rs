@@ -1,8 +1,8 @@
-//! How a store is opened, and what time it is.
+//! How a store is opened.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use crate::clock::WallClock;
 use crate::edition::Edition;
 
 /// How a store is opened.
@@ -37,38 +37,6 @@ impl StoreOptions {
             readers: 4,
             clock: WallClock::system(),
         }
-    }
-}
-
-/// Tells the time of day: all times in the store are microseconds since the Unix epoch, comparable between processes.
-#[derive(Clone)]
-pub struct WallClock(Arc<dyn Fn() -> i64 + Send + Sync>);
-
-impl WallClock {
-    /// The machine's clock.
-    #[must_use]
-    pub fn system() -> Self {
-        Self::from_fn(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-        })
-    }
-
-    /// A clock of one's own; it answers microseconds since the Unix epoch.
-    pub fn from_fn(micros: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(micros))
-    }
-
-    /// Microseconds since the Unix epoch.
-    #[must_use]
-    pub fn micros(&self) -> i64 {
-        (self.0)()
-    }
-}
-
-impl std::fmt::Debug for WallClock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WallClock({})", self.micros())
     }
 }
 

@@ -10,26 +10,26 @@ const MAX_BACK_OFF: i64 = 8;
 /// The refusal that sets a production off lacks what the stock does not cover. One that comes while a production is open lacks all it
 /// wanted: the pieces still in stock are what the earlier refusal counted on.
 #[must_use]
-pub(crate) fn shortage(wanted: i64, stock: i64, production_open: bool) -> i64 {
+pub fn shortage(wanted: i64, stock: i64, production_open: bool) -> i64 {
     if production_open { wanted } else { (wanted - stock).max(1) }
 }
 
 /// Which production a shortage goes into.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Placement {
+pub enum Placement<Id = ProductionId> {
     /// Nothing is open: ask the factory.
     Request,
     /// The factory is busy with one, and nothing gathers yet.
     Gather,
     /// Goes with what gathers.
-    Join(ProductionId),
+    Join(Id),
     /// What gathers is full: it waits for its turn, and the next one gathers.
-    SealAndGather(ProductionId),
+    SealAndGather(Id),
 }
 
 /// Places a shortage. `gathering` is the production that gathers, with its pieces so far.
 #[must_use]
-pub(crate) fn place(shortage: i64, requested: bool, gathering: Option<(ProductionId, i64)>) -> Placement {
+pub fn place<Id>(shortage: i64, requested: bool, gathering: Option<(Id, i64)>) -> Placement<Id> {
     match gathering {
         Some((id, pieces)) if pieces + shortage > i64::from(MAX_QUANTITY) => Placement::SealAndGather(id),
         Some((id, _)) => Placement::Join(id),
@@ -40,7 +40,7 @@ pub(crate) fn place(shortage: i64, requested: bool, gathering: Option<(Productio
 
 /// What an arrival settles.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Settlement {
+pub enum Settlement {
     /// More than was asked for.
     TooMany,
     /// The promise is kept.
@@ -51,7 +51,7 @@ pub(crate) enum Settlement {
 
 /// Compares an arrival of `count` pieces with the shortage it was to cover and with what the factory was asked for.
 #[must_use]
-pub(crate) fn settle(count: i64, shortage: i64, asked: i64) -> Settlement {
+pub fn settle(count: i64, shortage: i64, asked: i64) -> Settlement {
     if count > asked {
         Settlement::TooMany
     } else if count >= shortage {
@@ -61,12 +61,14 @@ pub(crate) fn settle(count: i64, shortage: i64, asked: i64) -> Settlement {
     }
 }
 
-/// Whether a production must be requested again: nothing was heard since `last_heard` for `wait`, doubled with each earlier request.
+/// Whether a production must be requested again: nothing was heard since `last_heard` for `wait`, doubled with each earlier request; or
+/// it was heard of so far in the future that a clock must have been wrong, and waiting for that moment would be waiting for nobody.
 #[must_use]
-pub(crate) fn is_due(now: i64, last_heard: i64, requests: i64, wait: i64) -> bool {
+pub fn is_due(now: i64, last_heard: i64, requests: i64, wait: i64) -> bool {
     let doublings = u32::try_from(requests.saturating_sub(1).clamp(0, 3)).unwrap_or(0);
     let factor = 2_i64.pow(doublings).min(MAX_BACK_OFF);
-    now.saturating_sub(last_heard) >= wait.saturating_mul(factor)
+    let silent = now.saturating_sub(last_heard);
+    silent >= wait.saturating_mul(factor) || silent < wait.saturating_neg()
 }
 
 #[cfg(test)]
@@ -82,8 +84,8 @@ mod tests {
     #[test]
     fn one_production_is_requested_and_one_gathers() {
         let id = ProductionId::new();
-        assert_eq!(place(3, false, None), Placement::Request);
-        assert_eq!(place(3, true, None), Placement::Gather);
+        assert_eq!(place::<ProductionId>(3, false, None), Placement::Request);
+        assert_eq!(place::<ProductionId>(3, true, None), Placement::Gather);
         assert_eq!(place(3, true, Some((id, 5))), Placement::Join(id));
     }
 
@@ -99,6 +101,7 @@ mod tests {
         assert_eq!(settle(14, 7, 14), Settlement::Full);
         assert_eq!(settle(7, 7, 14), Settlement::Full);
         assert_eq!(settle(6, 7, 14), Settlement::Short(1));
+        assert_eq!(settle(2, 7, 14), Settlement::Short(5));
         assert_eq!(settle(15, 7, 14), Settlement::TooMany);
     }
 
@@ -108,5 +111,12 @@ mod tests {
         assert!(!is_due(199, 0, 2, 100) && is_due(200, 0, 2, 100));
         assert!(!is_due(799, 0, 4, 100) && is_due(800, 0, 4, 100));
         assert!(!is_due(799, 0, 1_000, 100) && is_due(800, 0, 1_000, 100));
+    }
+
+    #[test]
+    fn a_production_that_a_wrong_clock_heard_of_is_not_waited_for() {
+        assert!(!is_due(100, 150, 1, 100), "clocks of two machines differ a little");
+        assert!(is_due(100, 90_000, 1, 100));
+        assert!(!is_due(100, 200, 1, 100) && is_due(100, 201, 1, 100));
     }
 }

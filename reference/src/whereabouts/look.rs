@@ -59,8 +59,8 @@ impl Look {
             args.edition.get_or_insert_with(|| shop.ready.edition.to_string());
             args.data.get_or_insert_with(|| shop.ready.data.clone());
             let given = args.database_url.as_deref().is_some_and(|url| !url.is_empty());
-            // Variables that ask for another kind of database are the user's word too, and are answered as ever.
-            if !given && database::url(None, env, Path::new("")).is_ok() {
+            // The course's four variables are the user's word too.
+            if !given && !database::is_named(env) {
                 args.database_url = Some(shop.database_url.clone());
             }
         }

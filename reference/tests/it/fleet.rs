@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
+use crate::store_support::Database;
+
 /// How long a process may take until it is ready, on a machine that is busy with other tests.
 const START: Duration = Duration::from_secs(60);
 /// How long a process may take to end.
@@ -63,6 +65,7 @@ pub(crate) fn was_killed(status: ExitStatus) -> bool {
 pub(crate) struct Fleet {
     pub(crate) edition: EditionName,
     folder: TempDir,
+    database: Option<String>,
     extra: Vec<String>,
     endpoint: Option<String>,
     factory: Option<String>,
@@ -73,7 +76,12 @@ impl Fleet {
     /// Nothing runs yet. `extra` goes to every process.
     pub(crate) fn new(edition: EditionName, extra: &[&str]) -> Self {
         let extra = extra.iter().map(|word| (*word).to_owned()).collect();
-        Self { edition, folder: tempfile::tempdir().unwrap(), extra, endpoint: None, factory: None, receiving: None }
+        Self { edition, folder: tempfile::tempdir().unwrap(), database: None, extra, endpoint: None, factory: None, receiving: None }
+    }
+
+    /// With a database elsewhere than in the folder.
+    pub(crate) fn on(self, database: &impl Database) -> Self {
+        Self { database: Some(database.url()), ..self }
     }
 
     /// Says where the broker is, or will be.
@@ -86,7 +94,7 @@ impl Fleet {
     }
 
     pub(crate) fn database_url(&self) -> String {
-        format!("sqlite://{}", self.data().join("shop.db").display())
+        self.database.clone().unwrap_or_else(|| format!("sqlite://{}", self.data().join("shop.db").display()))
     }
 
     /// A command of the program, with nothing of the test's own environment in it.
@@ -94,6 +102,7 @@ impl Fleet {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reference"));
         command.args(words).args(["--edition", self.edition.as_str(), "--data"]).arg(self.data());
         command.env_clear().env("RUST_BACKTRACE", "1");
+        command.envs(self.database.as_ref().map(|url| ("DATABASE_URL", url)));
         let known = [("AWS_ENDPOINT_URL", &self.endpoint), ("FACTORY_URL", &self.factory), ("CALLBACK_URL", &self.receiving)];
         command.envs(known.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
         command.envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);

@@ -11,6 +11,7 @@ use crate::books::Books;
 use crate::buyers::{Bought, Shop};
 use crate::control_room::ControlRoom;
 use crate::fleet::{Fleet, Node, ROLES, was_killed};
+use crate::store_support::Database;
 
 /// Orders before and while the role is dead, and after it is back.
 const ORDERS: usize = 12;
@@ -36,12 +37,27 @@ const HURRIED: [&str; 14] = [
 
 macro_rules! drills {
     ($($name:ident: $point:literal in $edition:ident;)*) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                drill(EditionName::$edition, $point).await;
-            }
-        )*
+        mod sqlite {
+            use super::*;
+            use crate::store_support::Sqlite;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    drill(&Sqlite::new(), EditionName::$edition, $point).await;
+                }
+            )*
+        }
+
+        mod mysql {
+            use super::*;
+            use crate::store_support::MySql;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    drill(&MySql::new().await, EditionName::$edition, $point).await;
+                }
+            )*
+        }
 
         /// The points that are drilled.
         const DRILLED: &[&str] = &[$($point),*];
@@ -74,9 +90,9 @@ fn every_crash_point_is_drilled() {
     assert_eq!(drilled, points);
 }
 
-async fn drill(edition: EditionName, point: &str) {
+async fn drill(database: &impl Database, edition: EditionName, point: &str) {
     let (role, _) = point.split_once('.').unwrap();
-    let mut fleet = Fleet::new(edition, &HURRIED);
+    let mut fleet = Fleet::new(edition, &HURRIED).on(database);
     let (rest, mut victim) = start(&mut fleet, role, point).await;
     let sales = if role == "sales" { &victim } else { &rest }.address("sales").to_owned();
     let shop = Shop::new(edition, &sales);

@@ -28,6 +28,7 @@ mod store_notes;
 mod store_outbox;
 mod store_purchases;
 mod store_support;
+mod terraform;
 mod wait;
 mod whole_pipeline;
 mod workers;

@@ -24,6 +24,7 @@ on_every_database!(
     an_unconfirmed_production_is_requested_again_with_growing_distance,
     an_accepted_production_gets_its_time_before_it_is_requested_again,
     an_arrived_production_is_never_requested_again,
+    goods_prove_that_the_factory_took_the_order_even_if_its_answer_was_lost,
 );
 
 const ONE: &str = "CP-502101#1";
@@ -44,8 +45,9 @@ async fn an_arrival_raises_the_stock_once_however_often_it_comes(database: &impl
     assert_eq!(stock_of(&store, &donut_id()).await, 5);
     assert_eq!(store.audit().restocks(0, 10).await.expect("restocks").len(), 1);
     let receipts = store.audit().receipts(0, 10).await.expect("receipts");
-    assert_eq!(receipts.len(), 1);
-    assert_eq!((receipts[0].consumer.as_str(), receipts[0].id.as_str()), ("receiving", production.to_string().as_str()));
+    let receipts: Vec<(&str, &str)> = receipts.iter().map(|receipt| (receipt.consumer.as_str(), receipt.id.as_str())).collect();
+    let id = production.to_string();
+    assert_eq!(receipts, [("receiving", id.as_str()), ("replenish", id.as_str())]);
     assert_eq!(store.production(production).await.expect("readable").expect("it").state, ProductionState::Applied);
 }
 
@@ -218,4 +220,16 @@ async fn an_arrived_production_is_never_requested_again(database: &impl Database
     store.apply_arrival(arrival(&store, production, 2).await).await.expect("applied");
     hands.advance_ms(1_000_000);
     assert_eq!(store.rerequest_unconfirmed(Duration::from_millis(1), 10).await.expect("done"), 0);
+}
+
+async fn goods_prove_that_the_factory_took_the_order_even_if_its_answer_was_lost(database: &impl Database) {
+    let store = donuts(database, 0).await;
+    let production = refused(&store, &donut_id(), 2).await;
+    store.apply_arrival(arrival(&store, production, 2).await).await.expect("applied");
+    assert!(store.production(production).await.expect("readable").expect("it").accepted_at.is_some());
+    let receipts = store.audit().receipts(0, 10).await.expect("receipts");
+    assert!(receipts.iter().any(|receipt| receipt.consumer == "replenish" && receipt.id == production.to_string()));
+    // Whoever learns of it afterwards changes nothing.
+    store.record_accepted(production).await.expect("noted already");
+    assert_eq!(store.audit().receipts(0, 10).await.expect("receipts").len(), receipts.len());
 }

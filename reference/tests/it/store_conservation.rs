@@ -10,7 +10,7 @@ use reference::edition::shop;
 use reference::store::audit::{AuditOrder, AuditProduction};
 use reference::store::{ArrivalError, ProductionState, Store, StoreOptions};
 
-use crate::store_support::{Database, Hands, Sqlite, arrival, drain_outbox, open_with, requests, wants, wants_with_key};
+use crate::store_support::{Database, Hands, MySql, Sqlite, arrival, drain_outbox, open_with, requests, wants, wants_with_key};
 
 /// What may happen to a shop.
 #[derive(Debug, Clone)]
@@ -54,11 +54,11 @@ struct Life<'d, D> {
     asked: HashSet<ProductionId>,
 }
 
-impl<D: Database> Life<'_, D> {
-    fn options(hands: &Hands) -> StoreOptions {
-        StoreOptions { clock: hands.clock(), ..StoreOptions::new(&shop::EDITION) }
-    }
+fn options(hands: &Hands) -> StoreOptions {
+    StoreOptions { clock: hands.clock(), ..StoreOptions::new(&shop::EDITION) }
+}
 
+impl<D: Database> Life<'_, D> {
     async fn live(&mut self, event: &Event) {
         match event {
             Event::Buy { product, count } => {
@@ -97,7 +97,7 @@ impl<D: Database> Life<'_, D> {
             Event::Relay => self.relay().await,
             Event::Restart => {
                 self.store.close().await;
-                self.store = open_with(self.database, Self::options(&self.hands), &[]).await;
+                self.store = open_with(self.database, options(&self.hands), &[]).await;
             }
         }
     }
@@ -168,7 +168,7 @@ fn check_promises(orders: &[AuditOrder], productions: &[AuditProduction], arrive
 
 async fn live_through(database: &impl Database, events: Vec<Event>) {
     let hands = Hands::default();
-    let store = open_with(database, Life::<Sqlite>::options(&hands), &[]).await;
+    let store = open_with(database, options(&hands), &[]).await;
     let mut life = Life { database, hands, store, asked: HashSet::new() };
     for event in &events {
         life.live(event).await;
@@ -187,13 +187,30 @@ async fn live_through(database: &impl Database, events: Vec<Event>) {
     life.store.close().await;
 }
 
-proptest! {
-    // A life takes as long as a few thousand cases of a pure property, so PROPTEST_CASES counts parts of 32 here.
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 32, failure_persistence: None, ..ProptestConfig::default() })]
+macro_rules! lives {
+    ($($kind:ident: $database:expr, $share:literal;)*) => {
+        $(
+            mod $kind {
+                use super::*;
 
-    #[test]
-    fn nothing_is_made_from_nothing_and_no_promise_is_forgotten(events in prop::collection::vec(event(), 1..50)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(live_through(&Sqlite::new(), events));
-    }
+                proptest! {
+                    // A life takes as long as many cases of a pure property, so PROPTEST_CASES counts parts of this share here.
+                    #![proptest_config(ProptestConfig {
+                        cases: ProptestConfig::default().cases.div_ceil($share), failure_persistence: None, ..ProptestConfig::default()
+                    })]
+
+                    #[test]
+                    fn nothing_is_made_from_nothing_and_no_promise_is_forgotten(events in prop::collection::vec(event(), 1..50)) {
+                        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                        runtime.block_on(async { live_through(&$database, events).await });
+                    }
+                }
+            }
+        )*
+    };
+}
+
+lives! {
+    sqlite: Sqlite::new(), 32;
+    mysql: MySql::new().await, 64;
 }

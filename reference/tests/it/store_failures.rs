@@ -5,27 +5,31 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use reference::domain::{OrderId, Outcome};
-use reference::edition::donut;
+use reference::edition::{donut, shop};
 use reference::store::{Audit, Purchase, PurchaseError, Store, StoreError, StoreOptions};
-use sqlx::{Connection, SqliteConnection};
 
-use crate::store_support::{Database, Sqlite, donut_id, donuts, drain_outbox, stock_of, told, wants, wants_with_key};
+use crate::store_support::{
+    Database, InWords, Sqlite, donut_id, donuts, drain_outbox, in_words, on_every_database, stock_of, told, wants, wants_with_key,
+};
 
-async fn raw(database: &Sqlite, sql: &'static str) {
-    let mut conn = SqliteConnection::connect(&database.url()).await.expect("a connection");
-    sqlx::raw_sql(sql).execute(&mut conn).await.expect("a sound statement");
-    conn.close().await.expect("closed");
-}
+on_every_database!(
+    a_command_that_fails_does_not_take_its_group_along,
+    databases_of_other_versions_are_refused,
+    what_was_answered_before_a_kill_is_in_the_ledger_and_nothing_is_half_done,
+);
 
 fn by(requester: &str) -> Purchase {
     Purchase { requester: requester.to_owned(), ..wants(&donut_id(), 1) }
 }
 
-#[tokio::test]
-async fn a_command_that_fails_does_not_take_its_group_along() {
-    let database = Sqlite::new();
-    let store = donuts(&database, 100).await;
-    raw(&database, "CREATE TRIGGER sour AFTER INSERT ON orders WHEN NEW.requester = 'sour' BEGIN SELECT RAISE(ABORT, 'no'); END").await;
+async fn a_command_that_fails_does_not_take_its_group_along(database: &impl Database) {
+    let store = donuts(database, 100).await;
+    let trigger = InWords {
+        sqlite: "CREATE TRIGGER sour AFTER INSERT ON orders WHEN NEW.requester = 'sour' BEGIN SELECT RAISE(ABORT, 'no'); END",
+        mysql: "CREATE TRIGGER sour AFTER INSERT ON orders FOR EACH ROW BEGIN IF NEW.requester = 'sour' THEN \
+                SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF; END",
+    };
+    database.outside(trigger).await;
     let buyers = (0..20).map(|n| store.purchase(by(if n == 7 { "sour" } else { "sweet" })));
     let results = futures_util::future::join_all(buyers).await;
     for (n, result) in results.iter().enumerate() {
@@ -44,13 +48,12 @@ async fn a_commit_that_fails_is_never_called_nothing_and_the_store_goes_on() {
     let database = Sqlite::new();
     let store = donuts(&database, 100).await;
     // A foreign key that is checked at the commit and cannot hold.
-    raw(
-        &database,
+    let constraint = in_words(
         "CREATE TABLE parents (id INTEGER PRIMARY KEY); \
          CREATE TABLE children (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED); \
          CREATE TRIGGER late AFTER INSERT ON orders WHEN NEW.requester = 'late' BEGIN INSERT INTO children VALUES (99); END",
-    )
-    .await;
+    );
+    database.outside(constraint).await;
     match store.purchase(by("late")).await {
         Err(PurchaseError::Store(error @ StoreError::CommitUnknown { .. })) => assert!(!error.nothing_was_done()),
         other => panic!("{other:?}"),
@@ -74,21 +77,27 @@ async fn files_that_are_no_database_of_ours_are_refused_and_left_alone() {
 
     let error = Store::open("sqlite:///no/such/folder/shop.db", options.clone()).await.map(|_| ()).expect_err("no folder");
     assert!(error.to_string().contains("/no/such/folder/shop.db"), "{error}");
+}
 
-    let newer = Sqlite::new();
-    donuts(&newer, 1).await.close().await;
-    raw(&newer, "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (99, 'later', '', 0)").await;
+async fn databases_of_other_versions_are_refused(database: &impl Database) {
+    let options = StoreOptions::new(&donut::EDITION);
+    let none = Audit::open(&database.url()).await.map(|_| ()).expect_err("an auditor creates nothing");
+    assert!(matches!(none, StoreError::Unreachable { .. } | StoreError::Schema { .. }), "{none}");
+
+    donuts(database, 1).await.close().await;
+    let other = Store::open(&database.url(), StoreOptions::new(&shop::EDITION)).await.map(|_| ()).expect_err("another edition's");
+    assert!(matches!(&other, StoreError::Schema { .. }) && other.to_string().contains("donut"), "{other}");
+
+    database.outside(in_words("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (99, 'later', '', 0)")).await;
     for error in [
-        Store::open(&newer.url(), options.clone()).await.map(|_| ()).expect_err("newer"),
-        Audit::open(&newer.url()).await.map(|_| ()).expect_err("newer"),
+        Store::open(&database.url(), options.clone()).await.map(|_| ()).expect_err("newer"),
+        Audit::open(&database.url()).await.map(|_| ()).expect_err("newer"),
     ] {
         assert!(matches!(error, StoreError::Schema { .. }) && error.to_string().contains("99"), "{error}");
     }
 
-    let edited = Sqlite::new();
-    donuts(&edited, 1).await.close().await;
-    raw(&edited, "UPDATE schema_migrations SET checksum = 'other'").await;
-    let error = Store::open(&edited.url(), options).await.map(|_| ()).expect_err("edited");
+    database.outside(in_words("UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")).await;
+    let error = Store::open(&database.url(), options).await.map(|_| ()).expect_err("edited");
     assert!(matches!(error, StoreError::Schema { .. }), "{error}");
 }
 
@@ -124,17 +133,15 @@ impl Drop for Victim {
 
 const DATABASE: &str = "REFERENCE_TEST_DATABASE";
 
-#[tokio::test]
-async fn what_was_answered_before_a_kill_is_in_the_ledger_and_nothing_is_half_done() {
-    let database = Sqlite::new();
+async fn what_was_answered_before_a_kill_is_in_the_ledger_and_nothing_is_half_done(database: &impl Database) {
     let stock = 150;
-    donuts(&database, stock).await.close().await;
+    donuts(database, stock).await.close().await;
     let mut answered = HashSet::new();
     for _ in 0..3 {
         let url = database.url();
         answered.extend(tokio::task::spawn_blocking(move || sell_and_kill(&url, 100)).await.expect("no panic"));
     }
-    let store = donuts(&database, stock).await;
+    let store = donuts(database, stock).await;
     let ledger = store.audit().orders(0, 100_000).await.expect("the ledger");
     let written: HashSet<OrderId> = ledger.iter().map(|order| order.order_id).collect();
     assert!(answered.len() >= 300 && answered.is_subset(&written), "{} answered, {} written", answered.len(), written.len());
@@ -173,14 +180,8 @@ fn sell_and_kill(url: &str, answers: usize) -> Vec<OrderId> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "started, and killed, by the test above"]
 async fn a_seller_that_is_to_be_killed() {
-    struct There(String);
-    impl Database for There {
-        fn url(&self) -> String {
-            self.0.clone()
-        }
-    }
     let Ok(url) = std::env::var(DATABASE) else { return };
-    let store = donuts(&There(url), 0).await;
+    let store = Store::open(&url, StoreOptions::new(&donut::EDITION)).await.expect("the store opens");
     let mut buyers = tokio::task::JoinSet::new();
     for buyer in 0..16 {
         let store = store.clone();

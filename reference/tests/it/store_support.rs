@@ -8,11 +8,28 @@ use reference::domain::{OrderId, Outcome, ProductId, ProductionId, Quantity};
 use reference::edition::{Edition, attribute, donut, shop};
 use reference::messaging::message::OutgoingMessage;
 use reference::store::{Arrival, Purchase, PurchaseAnswer, Store, StoreOptions, WallClock};
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
+use testbed::MariaDb;
 
 /// A fresh database that any number of stores may be opened on, as any number of processes would.
 pub(crate) trait Database: Sync {
     fn url(&self) -> String;
+
+    /// Does something to the database from outside, said in the words of its kind.
+    fn outside(&self, said: InWords) -> impl Future<Output = ()> + Send;
+}
+
+/// The same in the words of each kind of database.
+#[derive(Clone, Copy)]
+pub(crate) struct InWords {
+    pub(crate) sqlite: &'static str,
+    pub(crate) mysql: &'static str,
+}
+
+/// Where both need the same words.
+pub(crate) fn in_words(both: &'static str) -> InWords {
+    InWords { sqlite: both, mysql: both }
 }
 
 pub(crate) struct Sqlite(TempDir);
@@ -31,6 +48,37 @@ impl Database for Sqlite {
     fn url(&self) -> String {
         format!("sqlite://{}", self.path().display())
     }
+
+    async fn outside(&self, said: InWords) {
+        let mut connection = SqliteConnection::connect(&self.url()).await.expect("a connection");
+        sqlx::raw_sql(said.sqlite).execute(&mut connection).await.expect("a sound statement");
+        connection.close().await.expect("closed");
+    }
+}
+
+/// An empty database on the server that this test binary has for itself.
+pub(crate) struct MySql {
+    pub(crate) server: &'static MariaDb,
+    pub(crate) name: String,
+}
+
+impl MySql {
+    pub(crate) async fn new() -> Self {
+        let server = MariaDb::shared().await;
+        Self { server, name: server.fresh_database().await }
+    }
+}
+
+impl Database for MySql {
+    fn url(&self) -> String {
+        self.server.url(&self.name)
+    }
+
+    async fn outside(&self, said: InWords) {
+        let mut connection = self.server.connect(&self.name).await.expect("a connection");
+        sqlx::raw_sql(said.mysql).execute(&mut connection).await.expect("a sound statement");
+        connection.close().await.expect("closed");
+    }
 }
 
 /// Writes a test per kind of database for each case. The cases behind `one thread:` need that nothing runs between two of their polls.
@@ -47,6 +95,21 @@ macro_rules! on_every_database {
                 #[tokio::test]
                 async fn $alone() {
                     super::$alone(&crate::store_support::Sqlite::new()).await;
+                }
+            )+)?
+        }
+
+        mod mysql {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$case(&crate::store_support::MySql::new().await).await;
+                }
+            )+
+            $($(
+                #[tokio::test]
+                async fn $alone() {
+                    super::$alone(&crate::store_support::MySql::new().await).await;
                 }
             )+)?
         }

@@ -16,6 +16,7 @@ use crate::buyers::Shop;
 use crate::control_room::ControlRoom;
 use crate::fleet::{Fleet, ROLES};
 use crate::http_client::Http;
+use crate::store_support::{Database, MySql, Sqlite};
 use crate::wait;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -89,8 +90,8 @@ async fn story_in_one_process(edition: EditionName) {
     served.await.unwrap().unwrap();
 }
 
-async fn story_with_a_process_per_role(edition: EditionName) {
-    let mut fleet = Fleet::new(edition, &["--stock", "4", "--factory-time", "300ms", "--factory-jitter", "0"]);
+async fn story_with_a_process_per_role(database: &impl Database, edition: EditionName) {
+    let mut fleet = Fleet::new(edition, &["--stock", "4", "--factory-time", "300ms", "--factory-jitter", "0"]).on(database);
     let mut nodes = Vec::new();
     for role in ROLES {
         nodes.push(fleet.start(&[role], None).await);
@@ -114,12 +115,17 @@ async fn the_shop_edition_tells_the_whole_story_in_one_process() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_donut_edition_tells_the_whole_story_with_a_process_per_role() {
-    story_with_a_process_per_role(EditionName::Donut).await;
+    story_with_a_process_per_role(&Sqlite::new(), EditionName::Donut).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shop_edition_tells_the_whole_story_with_a_process_per_role() {
-    story_with_a_process_per_role(EditionName::Shop).await;
+    story_with_a_process_per_role(&Sqlite::new(), EditionName::Shop).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_donut_edition_tells_the_whole_story_with_a_process_per_role_on_a_database_server() {
+    story_with_a_process_per_role(&MySql::new().await, EditionName::Donut).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

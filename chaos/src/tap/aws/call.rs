@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, header};
 use serde_json::{Value, json};
 
 use super::forge::AttributeSum;
+use super::query;
 
 const SQS_TARGET: &str = "AmazonSQS.";
 const SES_PATH: &str = "/v2/email/outbound-emails";
@@ -39,6 +40,8 @@ pub(super) struct Call {
     pub(super) resource: Option<String>,
     pub(super) batch: bool,
     pub(super) entries: Vec<Entry>,
+    /// How many messages a receive asks for.
+    pub(super) most_messages: usize,
     payload: Payload,
 }
 
@@ -51,6 +54,8 @@ pub(super) struct Entry {
     pub(super) attributes: Vec<(String, String)>,
     pub(super) attribute_sum: Option<String>,
     pub(super) receipt: Option<String>,
+    /// It goes into a FIFO queue or topic, which numbers what it takes.
+    pub(super) fifo: bool,
 }
 
 enum Payload {
@@ -63,7 +68,11 @@ impl Call {
     pub(super) fn read(parts: &Parts, body: &Bytes) -> Self {
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         if let Some(action) = target.and_then(|target| target.strip_prefix(SQS_TARGET)) {
-            return Self::sqs(action, body);
+            return match serde_json::from_slice::<Value>(body) {
+                Ok(value) => Self::sqs(action, &value, Payload::Json(value.clone())),
+                // The service says best what is wrong with it.
+                Err(_) => Self::opaque(Service::Sqs, Kind::Other, action),
+            };
         }
         if parts.method == Method::POST && parts.uri.path() == SES_PATH {
             let entry = Entry { body: String::from_utf8_lossy(body).into_owned(), ..Entry::default() };
@@ -71,20 +80,31 @@ impl Call {
         }
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if content_type.starts_with("application/x-www-form-urlencoded") {
-            return Self::form(form_urlencoded::parse(body).into_owned().collect());
+            let pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
+            if !query::is_sqs(&pairs) {
+                return Self::sns(pairs);
+            }
+            let action = pairs.iter().find(|(key, _)| key == "Action").map(|(_, action)| action.clone()).unwrap_or_default();
+            return Self::sqs(&action, &query::read(&action, parts.uri.path(), &pairs), Payload::Form(pairs));
         }
         Self::opaque(Service::Ses, Kind::Other, "")
     }
 
     fn opaque(service: Service, kind: Kind, action: &str) -> Self {
-        Self { service, kind, action: action.to_owned(), resource: None, batch: false, entries: Vec::new(), payload: Payload::Opaque }
+        Self {
+            service,
+            kind,
+            action: action.to_owned(),
+            resource: None,
+            batch: false,
+            entries: Vec::new(),
+            most_messages: 0,
+            payload: Payload::Opaque,
+        }
     }
 
-    fn sqs(action: &str, body: &Bytes) -> Self {
-        let Ok(value) = serde_json::from_slice::<Value>(body) else {
-            // The service says best what is wrong with it.
-            return Self::opaque(Service::Sqs, Kind::Other, action);
-        };
+    /// A call of SQS, in whichever protocol it came.
+    fn sqs(action: &str, value: &Value, payload: Payload) -> Self {
         let (kind, batch) = match action {
             "SendMessage" => (Kind::Send, false),
             "SendMessageBatch" => (Kind::Send, true),
@@ -98,13 +118,14 @@ impl Call {
         let entries = match (kind, batch) {
             (Kind::Receive | Kind::Other, _) => Vec::new(),
             (_, true) => value["Entries"].as_array().map(|entries| entries.iter().map(sqs_entry).collect()).unwrap_or_default(),
-            (_, false) => vec![sqs_entry(&value)],
+            (_, false) => vec![sqs_entry(value)],
         };
+        let most_messages = value["MaxNumberOfMessages"].as_u64().map_or(1, |most| usize::try_from(most.clamp(1, 10)).unwrap_or(1));
         let resource = value["QueueUrl"].as_str().map(ToOwned::to_owned);
-        Self { service: Service::Sqs, kind, action: action.to_owned(), resource, batch, entries, payload: Payload::Json(value) }
+        Self { service: Service::Sqs, kind, action: action.to_owned(), resource, batch, entries, most_messages, payload }
     }
 
-    fn form(pairs: Vec<(String, String)>) -> Self {
+    fn sns(pairs: Vec<(String, String)>) -> Self {
         let get = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let action = get("Action").unwrap_or_default();
         let (kind, batch) = match action.as_str() {
@@ -113,19 +134,17 @@ impl Call {
             _ => (Kind::Other, false),
         };
         let entries = match (kind, batch) {
-            (Kind::Send, true) => grouped(&pairs).values().map(|fields| sns_entry(fields)).collect(),
+            (Kind::Send, true) => grouped(&pairs, SNS_ENTRIES).values().map(|fields| sns_entry(fields)).collect(),
             (Kind::Send, false) => vec![sns_entry(&pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>())],
             _ => Vec::new(),
         };
-        Self { service: Service::Sns, kind, resource: get("TopicArn"), action, batch, entries, payload: Payload::Form(pairs) }
+        let resource = get("TopicArn");
+        Self { service: Service::Sns, kind, resource, action, batch, entries, most_messages: 0, payload: Payload::Form(pairs) }
     }
 
-    /// How many messages a receive asks for.
-    pub(super) fn most_messages(&self) -> usize {
-        match &self.payload {
-            Payload::Json(value) => value["MaxNumberOfMessages"].as_u64().map_or(1, |most| usize::try_from(most.clamp(1, 10)).unwrap_or(1)),
-            _ => 1,
-        }
+    /// Whether it is a call of SQS in the older protocol.
+    pub(super) fn is_sqs_form(&self) -> bool {
+        self.service == Service::Sqs && matches!(self.payload, Payload::Form(_))
     }
 
     /// The body of the same request with only these of its messages.
@@ -139,11 +158,12 @@ impl Call {
                 value.to_string().into()
             }
             Payload::Form(pairs) => {
+                let prefix = if self.service == Service::Sns { SNS_ENTRIES.to_owned() } else { query::entries_of(&self.action) };
                 let mut form = Serializer::new(String::new());
-                form.extend_pairs(pairs.iter().filter(|(key, _)| !key.starts_with(SNS_ENTRIES)));
-                let groups = grouped(pairs);
+                form.extend_pairs(pairs.iter().filter(|(key, _)| !key.starts_with(&prefix)));
+                let groups = grouped(pairs, &prefix);
                 for (number, fields) in kept.iter().filter_map(|index| groups.values().nth(*index)).enumerate() {
-                    form.extend_pairs(fields.iter().map(|(rest, value)| (format!("{SNS_ENTRIES}{}.{rest}", number + 1), value)));
+                    form.extend_pairs(fields.iter().map(|(rest, value)| (format!("{prefix}{}.{rest}", number + 1), value)));
                 }
                 form.finish().into()
             }
@@ -155,6 +175,7 @@ impl Call {
     pub(super) fn garbage(&self, parts: &Parts, text: &str) -> (Parts, Bytes) {
         let (mut parts, resource) = (parts.clone(), self.resource.as_deref().unwrap_or_default());
         let body = match self.service {
+            Service::Sqs if self.is_sqs_form() => query::send(resource, text),
             Service::Sqs => {
                 parts.headers.insert("x-amz-target", HeaderValue::from_static("AmazonSQS.SendMessage"));
                 json!({"QueueUrl": resource, "MessageBody": text}).to_string()
@@ -177,6 +198,7 @@ fn sqs_entry(value: &Value) -> Entry {
         attributes: sqs_attributes(&value["MessageAttributes"]),
         attribute_sum: AttributeSum::of_json(&value["MessageAttributes"]),
         receipt: text("ReceiptHandle"),
+        fifo: value["MessageGroupId"].is_string(),
     }
 }
 
@@ -194,10 +216,10 @@ pub(super) fn envelope_attributes(body: &str) -> Vec<(String, String)> {
 }
 
 /// The fields of each entry of a batch, by its number.
-fn grouped(pairs: &[(String, String)]) -> BTreeMap<u32, Vec<(&str, &str)>> {
+pub(super) fn grouped<'p>(pairs: &'p [(String, String)], prefix: &str) -> BTreeMap<u32, Vec<(&'p str, &'p str)>> {
     let mut groups: BTreeMap<u32, Vec<(&str, &str)>> = BTreeMap::new();
     for (key, value) in pairs {
-        let Some((number, rest)) = key.strip_prefix(SNS_ENTRIES).and_then(|rest| rest.split_once('.')) else { continue };
+        let Some((number, rest)) = key.strip_prefix(prefix).and_then(|rest| rest.split_once('.')) else { continue };
         if let Ok(number) = number.parse() {
             groups.entry(number).or_default().push((rest, value));
         }
@@ -213,5 +235,6 @@ fn sns_entry(fields: &[(&str, &str)]) -> Entry {
         Some((name.to_owned(), value))
     });
     let attributes = attributes.collect();
-    Entry { batch_id: get("Id").unwrap_or_default(), body: get("Message").unwrap_or_default(), attributes, ..Entry::default() }
+    let fifo = get("MessageGroupId").is_some();
+    Entry { batch_id: get("Id").unwrap_or_default(), body: get("Message").unwrap_or_default(), attributes, fifo, ..Entry::default() }
 }

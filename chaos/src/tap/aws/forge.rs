@@ -8,6 +8,7 @@ use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
 
 use super::call::{Call, Entry, Kind, Service};
+use super::query;
 use crate::tap::http::Answer;
 
 const JSON: &str = "application/x-amz-json-1.0";
@@ -27,8 +28,9 @@ pub(super) enum Told {
 }
 
 /// "Too many requests", as each service says it.
-pub(super) fn throttled(service: Service) -> Answer {
-    match service {
+pub(super) fn throttled(call: &Call) -> Answer {
+    match call.service {
+        Service::Sqs if call.is_sqs_form() => query::refusal("RequestThrottled", "Rate exceeded"),
         Service::Sqs => refusal("com.amazonaws.sqs#RequestThrottled", "RequestThrottled", "Rate exceeded"),
         Service::Sns => {
             let error = "<Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error>";
@@ -46,6 +48,7 @@ pub(super) fn throttled(service: Service) -> Answer {
 pub(super) fn answer(call: &Call, told: &[(usize, Told)]) -> Answer {
     if call.batch {
         let empty = match call.service {
+            Service::Sqs if call.is_sqs_form() => query::answer(&call.action, &json!({})),
             Service::Sns => Answer::made_up(StatusCode::OK, XML, empty_publish_batch()),
             Service::Sqs | Service::Ses => Answer::made_up(StatusCode::OK, JSON, "{\"Successful\":[],\"Failed\":[]}"),
         };
@@ -56,6 +59,14 @@ pub(super) fn answer(call: &Call, told: &[(usize, Told)]) -> Answer {
         _ => return Answer::made_up(StatusCode::OK, JSON, "{}"),
     };
     match (told, call.service) {
+        (Told::Expired, _) if call.is_sqs_form() => {
+            let (_, code, message) = expired(call.kind);
+            query::refusal(code, message)
+        }
+        (Told::Done, _) if call.is_sqs_form() => query::answer(&call.action, &json!({})),
+        (Told::Sent { message_id }, Service::Sqs) if call.is_sqs_form() => {
+            query::answer(&call.action, &Value::Object(sent(entry, message_id)))
+        }
         (Told::Expired, _) => {
             let (shape, code, message) = expired(call.kind);
             refusal(&format!("com.amazonaws.sqs#{shape}"), code, message)
@@ -65,7 +76,7 @@ pub(super) fn answer(call: &Call, told: &[(usize, Told)]) -> Answer {
             Answer::made_up(StatusCode::OK, JSON, Value::Object(sent(entry, message_id)).to_string())
         }
         (Told::Sent { message_id }, Service::Sns) => {
-            let result = format!("<PublishResult><MessageId>{message_id}</MessageId></PublishResult>");
+            let result = format!("<PublishResult><MessageId>{message_id}</MessageId>{}</PublishResult>", numbered(entry, message_id));
             Answer::made_up(StatusCode::OK, XML, publish_response("PublishResponse", &result))
         }
         (Told::Sent { message_id }, Service::Ses) => {
@@ -82,6 +93,9 @@ pub(super) fn merged(call: &Call, mut answer: Answer, told: &[(usize, Told)]) ->
     }
     let body = match call.service {
         Service::Sns => merged_xml(call, &answer.body, told),
+        Service::Sqs if call.is_sqs_form() => {
+            added(call, json!({}), told).and_then(|added| query::merged(&call.action, &answer.body, &added))
+        }
         Service::Sqs | Service::Ses => merged_json(call, &answer.body, told),
     };
     if let Some(body) = body {
@@ -94,13 +108,20 @@ pub(super) fn merged(call: &Call, mut answer: Answer, told: &[(usize, Told)]) ->
 pub(super) fn is_success(answer: &Answer) -> bool {
     let nothing_failed = match serde_json::from_slice::<Value>(&answer.body) {
         Ok(value) => value["Failed"].as_array().is_none_or(Vec::is_empty),
-        Err(_) => !String::from_utf8_lossy(&answer.body).contains("<Failed><member>"),
+        Err(_) => {
+            let text = String::from_utf8_lossy(&answer.body);
+            !text.contains("<Failed><member>") && !text.contains("<BatchResultErrorEntry>")
+        }
     };
     answer.status.is_success() && nothing_failed
 }
 
 fn merged_json(call: &Call, body: &Bytes, told: &[(usize, Told)]) -> Option<Bytes> {
-    let mut value: Value = serde_json::from_slice(body).ok()?;
+    added(call, serde_json::from_slice(body).ok()?, told).map(|value| value.to_string().into())
+}
+
+/// The lists of a batch's answer with these entries added.
+fn added(call: &Call, mut value: Value, told: &[(usize, Told)]) -> Option<Value> {
     for (index, told) in told {
         let entry = call.entries.get(*index)?;
         let (list, item) = match told {
@@ -116,7 +137,7 @@ fn merged_json(call: &Call, body: &Bytes, told: &[(usize, Told)]) -> Option<Byte
             None => value[list] = json!([item]),
         }
     }
-    Some(value.to_string().into())
+    Some(value)
 }
 
 fn merged_xml(call: &Call, body: &Bytes, told: &[(usize, Told)]) -> Option<Bytes> {
@@ -124,7 +145,8 @@ fn merged_xml(call: &Call, body: &Bytes, told: &[(usize, Told)]) -> Option<Bytes
     for (index, told) in told {
         if let (Some(entry), Told::Sent { message_id }) = (call.entries.get(*index), told) {
             let id = entry.batch_id.replace('&', "&amp;").replace('<', "&lt;");
-            members.push_str(&format!("<member><Id>{id}</Id><MessageId>{message_id}</MessageId></member>"));
+            let number = numbered(entry, message_id);
+            members.push_str(&format!("<member><Id>{id}</Id><MessageId>{message_id}</MessageId>{number}</member>"));
         }
     }
     let text = std::str::from_utf8(body).ok()?;
@@ -150,7 +172,19 @@ fn sent(entry: &Entry, message_id: &str) -> Map<String, Value> {
     if let Some(sum) = &entry.attribute_sum {
         item.insert("MD5OfMessageAttributes".to_owned(), sum.as_str().into());
     }
+    if entry.fifo {
+        item.insert("SequenceNumber".to_owned(), sequence_number(message_id).into());
+    }
     item
+}
+
+fn numbered(entry: &Entry, message_id: &str) -> String {
+    if entry.fifo { format!("<SequenceNumber>{}</SequenceNumber>", sequence_number(message_id)) } else { String::new() }
+}
+
+/// The number that a FIFO queue or topic would have given: 20 digits, which nobody may take for more than an id of its own.
+fn sequence_number(message_id: &str) -> String {
+    format!("{:020}", crate::decision::fingerprint(&[message_id]))
 }
 
 /// Shape, code of the older protocol, and text.

@@ -2,10 +2,12 @@
 
 use std::sync::PoisonError;
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::call::{envelope_attributes, sqs_attributes};
+use super::query::{self, Delivered};
 use super::{Core, Errand, Known};
 use crate::decision::{Fault, Point, ReceiveFault};
 use crate::faults::{Hit, Strike};
@@ -17,20 +19,21 @@ const MOST_REPEATS: usize = 1_000;
 
 /// A message that the next receive delivers once more, unless its rule is healed before.
 pub(super) struct Repeat {
-    message: Value,
+    message: Delivered,
     ids: Ids,
     hit: Hit,
 }
 
 pub(super) async fn receive(core: &Core, errand: &Errand<'_>, passed: &mut Passed<'_>) -> Result<Reply, Unreachable> {
-    let queue = errand.call.resource.as_deref().unwrap_or_default();
-    let repeated = repeats(core, queue, errand.call.most_messages());
+    // A message is repeated to whoever speaks the protocol that it was received in.
+    let protocol = if errand.call.is_sqs_form() { "form " } else { "" };
+    let queue = &format!("{protocol}{}", errand.call.resource.as_deref().unwrap_or_default());
+    let repeated = repeats(core, queue, errand.call.most_messages);
     if !repeated.is_empty() {
         passed.exchange.rules.extend(repeated.iter().map(|repeat| repeat.hit.rule().clone()));
         passed.exchange.ids = repeated.iter().map(|repeat| repeat.ids.clone()).collect();
-        let messages: Vec<Value> = repeated.into_iter().map(|repeat| repeat.message).collect();
-        let answer = Answer::made_up(StatusCode::OK, "application/x-amz-json-1.0", json!({ "Messages": messages }).to_string());
-        return Ok(Reply::Answer(answer));
+        let messages: Vec<Delivered> = repeated.into_iter().map(|repeat| repeat.message).collect();
+        return Ok(Reply::Answer(made_of(errand, messages)));
     }
     match core.pass(errand, errand.body, passed).await? {
         Reply::Answer(answer) if answer.status.is_success() => Ok(struck(core, errand, passed, queue, answer)),
@@ -39,14 +42,11 @@ pub(super) async fn receive(core: &Core, errand: &Errand<'_>, passed: &mut Passe
 }
 
 fn struck(core: &Core, errand: &Errand<'_>, passed: &mut Passed<'_>, queue: &str, mut answer: Answer) -> Reply {
-    let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) else { return Reply::Answer(answer) };
-    let Some(messages) = value["Messages"].as_array().filter(|messages| !messages.is_empty()).cloned() else {
-        return Reply::Answer(answer);
-    };
+    let messages = messages(errand, &answer);
     let (mut kept, mut lost, mut reversed) = (Vec::with_capacity(messages.len()), false, false);
     let count = messages.len();
     for (index, message) in messages.into_iter().enumerate() {
-        let known = remember(core, errand, &message);
+        let known = remember(core, errand, &message.facts);
         passed.exchange.ids.push(known.ids.clone());
         let strike = core.decide(errand, Point::Receive, index, &known, passed);
         let by = |fault: ReceiveFault| hit(strike.as_ref(), fault);
@@ -55,10 +55,14 @@ fn struck(core: &Core, errand: &Errand<'_>, passed: &mut Passed<'_>, queue: &str
         if let Some(hit) = by(ReceiveFault::Repeat) {
             repeat(core, queue, Repeat { message: message.clone(), ids: known.ids, hit: hit.clone() });
         }
+        if let Some(hit) = by(ReceiveFault::Reverse).filter(|_| count > 1) {
+            core.hop.saw(hit, || format!("{count} messages were passed on in reverse order"));
+        }
         if by(ReceiveFault::Withhold).is_none() {
             kept.push(message);
         }
     }
+    passed.exchange.kept_back += u32::try_from(count - kept.len()).unwrap_or(u32::MAX);
     if lost {
         return Reply::reset();
     }
@@ -66,10 +70,40 @@ fn struck(core: &Core, errand: &Errand<'_>, passed: &mut Passed<'_>, queue: &str
         kept.reverse();
     }
     if reversed || kept.len() < count {
-        value["Messages"] = Value::Array(kept);
-        answer.set_body(value.to_string().into());
+        let body = with_messages(errand, &answer, kept);
+        answer.set_body(body);
     }
     Reply::Answer(answer)
+}
+
+/// The messages of an answer, in whichever protocol; none when there are none, or nobody can tell.
+fn messages(errand: &Errand<'_>, answer: &Answer) -> Vec<Delivered> {
+    if errand.call.is_sqs_form() {
+        return query::messages(&String::from_utf8_lossy(&answer.body));
+    }
+    let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let messages = value["Messages"].as_array().cloned().unwrap_or_default();
+    messages.into_iter().map(|facts| Delivered { facts, text: String::new() }).collect()
+}
+
+/// The body of the same answer with these messages instead of its own.
+fn with_messages(errand: &Errand<'_>, answer: &Answer, kept: Vec<Delivered>) -> Bytes {
+    if errand.call.is_sqs_form() {
+        let texts: Vec<String> = kept.into_iter().map(|message| message.text).collect();
+        return query::with_messages(&String::from_utf8_lossy(&answer.body), &texts).into();
+    }
+    let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    value["Messages"] = kept.into_iter().map(|message| message.facts).collect();
+    value.to_string().into()
+}
+
+/// An answer of these messages alone.
+fn made_of(errand: &Errand<'_>, messages: Vec<Delivered>) -> Answer {
+    if errand.call.is_sqs_form() {
+        return query::received(&messages.into_iter().map(|message| message.text).collect::<Vec<_>>());
+    }
+    let messages: Vec<Value> = messages.into_iter().map(|message| message.facts).collect();
+    Answer::made_up(StatusCode::OK, "application/x-amz-json-1.0", json!({ "Messages": messages }).to_string())
 }
 
 fn hit(strike: Option<&Strike>, fault: ReceiveFault) -> Option<&Hit> {

@@ -13,6 +13,8 @@ use crate::faults::Strike;
 use crate::observe::Ids;
 use crate::tap::http::{Passed, Reply, Unreachable};
 
+use tokio::time::Instant;
+
 /// How often a held message is tried before it counts as lost.
 const TRIES: u32 = 6;
 /// Before the second try; doubled for each further one, 3 s in all.
@@ -45,12 +47,15 @@ pub(super) async fn send(core: &Arc<Core>, errand: &Errand<'_>, known: Vec<Known
         }
     };
     if !twice.is_empty() {
-        // Its answer is nobody's business; that it could not be sent, the log knows.
-        let _ = core.forward.request(errand.parts, &errand.call.only(&twice, errand.body)).await;
+        // That it could not be sent, the log knows.
+        let again = core.forward.request(errand.parts, &errand.call.only(&twice, errand.body)).await;
+        passed.once_more(Some(&again));
     }
     for index in poisoned {
-        poison(core, errand, &known[index].ids, strikes[index].as_ref()).await;
+        let sent = poison(core, errand, &known[index].ids, strikes[index].as_ref()).await;
+        passed.exchange.upstream_answers += u32::from(sent);
     }
+    passed.exchange.kept_back += u32::try_from(taken_out.len()).unwrap_or(u32::MAX);
     core.sent.send_modify(|sent| *sent += kept.len() as u64);
     for index in taken_out {
         if let Some(strike) = strikes[index].take() {
@@ -60,14 +65,17 @@ pub(super) async fn send(core: &Arc<Core>, errand: &Errand<'_>, known: Vec<Known
     if answer_lost { Ok(Reply::reset()) } else { Ok(reply) }
 }
 
-async fn poison(core: &Core, errand: &Errand<'_>, ids: &Ids, strike: Option<&Strike>) {
-    let Some(hit) = strike.and_then(|strike| strike.in_slot(Slot::Extra)) else { return };
-    let Fault::Send(SendFault::Poison { body }) = hit.fault() else { return };
+/// Whether it was taken.
+async fn poison(core: &Core, errand: &Errand<'_>, ids: &Ids, strike: Option<&Strike>) -> bool {
+    let Some(strike) = strike else { return false };
+    let Some(hit) = strike.in_slot(Slot::Extra) else { return false };
+    let Fault::Send(SendFault::Poison { body }) = hit.fault() else { return false };
     let text = body.replace("{id}", ids.deciding().unwrap_or("unknown"));
     let (parts, garbage) = errand.call.garbage(errand.parts, &text);
     let sent = matches!(core.forward.request(&parts, &garbage).await, Ok(Reply::Answer(answer)) if answer.status.is_success());
     let note = if sent { text } else { format!("refused: {text}") };
-    core.hop.report_one(Point::Send, ids, hit.rule(), "poison", Some(note));
+    core.hop.report_one(Point::Send, ids, strike, hit, Some(note));
+    sent
 }
 
 /// Sends a message that was taken out later, unless it is to be lost.
@@ -82,6 +90,7 @@ fn hold_back(core: &Arc<Core>, errand: &Errand<'_>, index: usize, ids: Ids, stri
     // Without room on the shelf it goes on at once: late is a fault, lost for lack of room would be another one.
     let room = Arc::clone(&core.shelf).try_acquire_owned().ok();
     let overtaken = *core.sent.borrow() + by.unwrap_or(u64::MAX / 2);
+    let began = Instant::now();
     core.tasks.clone().spawn(async move {
         if room.is_some() {
             let mut sent = core.sent.subscribe();
@@ -90,10 +99,13 @@ fn hold_back(core: &Arc<Core>, errand: &Errand<'_>, index: usize, ids: Ids, stri
                 _ = sent.wait_for(|sent| *sent >= overtaken) => (),
             }
         }
-        if !send_on(&core, &parts, &body).await {
+        let held = began.elapsed();
+        if send_on(&core, &parts, &body).await {
+            core.hop.saw(&hit, || format!("a message was passed on {} ms after its sender was told so", held.as_millis()));
+        } else {
             let note = "lost: the endpoint did not take it any more".to_owned();
             tracing::error!(rule = %hit.rule(), id = ids.deciding(), "a message that was held back could not be sent on");
-            core.hop.report_one(Point::Send, &ids, hit.rule(), hit.fault().name(), Some(note));
+            core.hop.report_one(Point::Send, &ids, &strike, &hit, Some(note));
         }
         drop((strike, room));
     });

@@ -30,6 +30,7 @@ pub(super) async fn settle(core: &Core, errand: &Errand<'_>, known: Vec<Known>, 
             reply => reply,
         }
     };
+    passed.exchange.kept_back += u32::try_from(told.len()).unwrap_or(u32::MAX);
     drop(strikes);
     if answer_lost { Ok(Reply::reset()) } else { Ok(reply) }
 }

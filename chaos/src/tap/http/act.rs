@@ -28,14 +28,21 @@ pub(crate) async fn before(strike: Option<&Strike>, limits: &Limits, body: &Byte
             Some(Reply::reset())
         }
         Before::Answer { status, body, retry_after } => Some(Reply::Answer(own_answer(*status, body, *retry_after))),
+        Before::Swallow { status, body, .. } => Some(Reply::Answer(own_answer(*status, body, None))),
+        Before::Limit { status, retry_after, .. } => Some(Reply::Answer(own_answer(*status, "", *retry_after))),
+        Before::Collapse { status, .. } => Some(Reply::Answer(own_answer(*status, "", None))),
         Before::Throttle => Some(Reply::Answer(own_answer(429, "", None))),
     }
 }
 
-/// Forwards once, or twice at the same time; the first one's answer counts.
-pub(crate) async fn both<T, F: Future<Output = T>>(strike: Option<&Strike>, forward: impl Fn() -> F) -> T {
+/// Forwards once, or twice at the same time; the first one's answer counts, the second one's comes beside it.
+pub(crate) async fn both<T, F: Future<Output = T>>(strike: Option<&Strike>, forward: impl Fn() -> F) -> (T, Option<T>) {
     let again = strike.is_some_and(|strike| strike.in_slot(Slot::Again).is_some_and(|hit| *hit.fault() == Fault::Again));
-    if again { tokio::join!(forward(), forward()).0 } else { forward().await }
+    if !again {
+        return (forward().await, None);
+    }
+    let (first, second) = tokio::join!(forward(), forward());
+    (first, Some(second))
 }
 
 /// What comes after the effect.
@@ -61,7 +68,7 @@ pub(crate) async fn after(strike: Option<Strike>, reply: Reply) -> Reply {
             }
         }
     }
-    answer.strike = Some(strike);
+    answer.strike = Some(Box::new(strike));
     Reply::Answer(answer)
 }
 

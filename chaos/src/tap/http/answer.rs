@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::decision::{Fault, Pace, Slot};
 use crate::faults::Strike;
+use crate::tap::Hop;
 
 /// Most pieces that a slow body is cut into: enough to trickle, few enough to cost nothing.
 const PIECES: usize = 64;
@@ -41,7 +42,7 @@ pub(crate) struct Answer {
     /// Bytes after which the connection breaks.
     pub(crate) cut: Option<usize>,
     /// Keeps the strike held, and paces the body, until the body has passed.
-    pub(crate) strike: Option<Strike>,
+    pub(crate) strike: Option<Box<Strike>>,
 }
 
 impl Reply {
@@ -79,7 +80,7 @@ impl Answer {
         self.body = body;
     }
 
-    pub(crate) fn into_response(mut self) -> Response<BoxBody<Bytes, io::Error>> {
+    pub(crate) fn into_response(mut self, hop: &Hop) -> Response<BoxBody<Bytes, io::Error>> {
         let pace = self.strike.as_ref().and_then(|strike| strike.in_slot(Slot::Pace)).and_then(|hit| match hit.fault() {
             Fault::Pace(pace) => Some(pace.clone()),
             _ => None,
@@ -92,7 +93,7 @@ impl Answer {
             drop(self.strike);
             Full::new(self.body).map_err(|never: Infallible| match never {}).boxed()
         } else {
-            paced(self.body, self.cut, pace.as_ref(), self.strike)
+            paced(self.body, self.cut, pace.as_ref(), self.strike, hop)
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
@@ -109,18 +110,19 @@ struct Rest {
     cut: Option<usize>,
     began: Instant,
     per_byte: Duration,
-    strike: Option<Strike>,
+    strike: Option<Box<Strike>>,
+    hop: Hop,
 }
 
 /// A body in pieces, each due at its own time from the beginning (not from the piece before, which would add up the lateness).
-fn paced(body: Bytes, cut: Option<usize>, pace: Option<&Pace>, strike: Option<Strike>) -> BoxBody<Bytes, io::Error> {
+fn paced(body: Bytes, cut: Option<usize>, pace: Option<&Pace>, strike: Option<Box<Strike>>, hop: &Hop) -> BoxBody<Bytes, io::Error> {
     let length = body.len().max(1);
     let per_byte = match pace {
         None => Duration::ZERO,
         Some(Pace::Slow { over }) => over.div_f64(length as f64),
         Some(Pace::Bandwidth { bytes_per_second }) => Duration::from_secs(1).div_f64(*bytes_per_second as f64),
     };
-    let rest = Rest { piece: length.div_ceil(PIECES), body, sent: 0, cut, began: Instant::now(), per_byte, strike };
+    let rest = Rest { piece: length.div_ceil(PIECES), body, sent: 0, cut, began: Instant::now(), per_byte, strike, hop: hop.clone() };
     StreamBody::new(stream::try_unfold(rest, next_piece)).boxed()
 }
 
@@ -141,7 +143,9 @@ async fn next_piece(mut rest: Rest) -> Result<Option<(Frame<Bytes>, Rest)>, io::
     let hit = rest.strike.as_ref().and_then(|strike| strike.in_slot(Slot::Pace)).cloned();
     if let Some(hit) = hit {
         tokio::select! {
-            () = sleep_until(due) => (),
+            () = sleep_until(due) => if upto == rest.body.len() {
+                rest.hop.saw(&hit, || format!("the last of {upto} bytes was passed on {} ms after the first", rest.began.elapsed().as_millis()));
+            },
             () = hit.healed() => (),
         }
     }

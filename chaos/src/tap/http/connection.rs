@@ -36,7 +36,7 @@ pub(crate) async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, shutdo
         // Boxed, because taking the connection apart at its end asks for a future that can be moved.
         Box::pin(async move {
             match reply(&*handler, request).await {
-                Reply::Answer(answer) => Ok(answer.into_response()),
+                Reply::Answer(answer) => Ok(answer.into_response(handler.hop())),
                 Reply::HangUp(way) => {
                     reset.store(way == HangUp::Reset, Ordering::Relaxed);
                     // An error of the service ends the connection without an answer.

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::history::event::FaultState;
 use crate::report::number::{micros, rate, signed, thousands, utc};
-use crate::report::words;
+use crate::report::{recovery, words};
 use crate::result::RunResult;
 use crate::result::answer::answer_name;
 use crate::result::latency::Percentiles;
@@ -18,7 +19,7 @@ pub(super) struct Facts {
     verdict: &'static str,
     verdict_class: &'static str,
     verdict_sign: &'static str,
-    verdict_means: &'static str,
+    verdict_means: String,
     reasons: Vec<String>,
     scenario: String,
     about: String,
@@ -35,6 +36,7 @@ pub(super) struct Facts {
     answers: Vec<(String, String)>,
     orders: Vec<(&'static str, String)>,
     phases: Vec<PhaseRow>,
+    recovery: Option<RecoveryTable>,
     marks: Vec<MarkRow>,
     marks_not_listed: u64,
     products_not_drawn: u64,
@@ -105,6 +107,14 @@ struct PhaseRow {
 }
 
 #[derive(Debug, Serialize)]
+struct RecoveryTable {
+    baseline: String,
+    headings: &'static [&'static str],
+    rows: Vec<recovery::Row>,
+    not_listed: u64,
+}
+
+#[derive(Debug, Serialize)]
 struct MarkRow {
     at: String,
     what: String,
@@ -129,7 +139,7 @@ impl Facts {
             verdict: words::verdict(proof.verdict),
             verdict_class: verdict_class(proof.verdict),
             verdict_sign: words::verdict_sign(proof.verdict),
-            verdict_means: words::verdict_means(proof.verdict),
+            verdict_means: words::expectation(result).unwrap_or_else(|| words::verdict_means(proof.verdict).to_owned()),
             reasons: proof.reasons.clone(),
             scenario: run.scenario.clone(),
             about: run.about.clone(),
@@ -146,6 +156,7 @@ impl Facts {
             answers: result.totals.answers.iter().map(|(answer, count)| (answer_name(*answer).to_owned(), thousands(*count))).collect(),
             orders: orders(result),
             phases: phases(result),
+            recovery: recovery_table(result),
             marks: marks(result),
             marks_not_listed: series.marks_not_listed,
             products_not_drawn: series.products_not_drawn,
@@ -295,12 +306,21 @@ fn phases(result: &RunResult) -> Vec<PhaseRow> {
     spans.collect()
 }
 
-/// Faults and processes in one list, in time order.
+fn recovery_table(result: &RunResult) -> Option<RecoveryTable> {
+    let recovery = &result.recovery;
+    (!recovery.is_empty()).then(|| RecoveryTable {
+        baseline: recovery::baseline(&recovery.before),
+        headings: &recovery::HEADINGS,
+        rows: recovery::rows(recovery),
+        not_listed: recovery.not_listed,
+    })
+}
+
+/// Faults and processes in one list, in time order. Strikes are counted in the table of the faults, and listed in `result.json`.
 fn marks(result: &RunResult) -> Vec<MarkRow> {
-    let faults = result.series.faults.iter().map(|row| {
+    let faults = result.series.faults.iter().filter(|row| row.state != FaultState::Fired).map(|row| {
         let hop = row.hop.as_ref().map(|hop| format!(" on {hop}")).unwrap_or_default();
-        let times = if row.times > 1 { format!(" × {}", thousands(row.times)) } else { String::new() };
-        (row.at, MarkRow { at: words::at(row.at), what: format!("fault {}{hop}", row.rule), state: format!("{}{times}", word(row.state)) })
+        (row.at, MarkRow { at: words::at(row.at), what: format!("fault {}{hop}", row.rule), state: word(row.state) })
     });
     let roles = result.series.roles.iter().map(|row| {
         let unasked = if row.planned { "" } else { " unasked" };

@@ -63,6 +63,22 @@ impl Bucket for Largest {
     }
 }
 
+/// A gauge of which the smallest value counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Smallest(pub(super) Option<u64>);
+
+impl Smallest {
+    pub(super) fn see(&mut self, value: u64) {
+        self.absorb(Smallest(Some(value)));
+    }
+}
+
+impl Bucket for Smallest {
+    fn absorb(&mut self, later: Self) {
+        self.0 = self.0.into_iter().chain(later.0).min();
+    }
+}
+
 /// Times, µs. Most classes have none in most buckets, hence the option.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Times(pub(super) Option<Box<Histogram<u32>>>);

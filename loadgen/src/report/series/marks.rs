@@ -6,6 +6,9 @@ use crate::result::series::{FaultRow, PhaseSpan, RoleRow, Series, StageSpan};
 /// Most rows of each kind: a fault that fires per request must not make a report of gigabytes.
 const MOST_ROWS: usize = 2_000;
 
+/// Most rows of firings among those of faults, so that there is room for what else becomes of them.
+const MOST_FIRINGS: usize = 1_000;
+
 /// All marks so far.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
@@ -13,6 +16,7 @@ pub(super) struct Marks {
     open_phases: Vec<bool>,
     stages: Vec<StageSpan>,
     faults: Vec<FaultRow>,
+    firings: usize,
     roles: Vec<RoleRow>,
     beyond: u64,
 }
@@ -48,10 +52,12 @@ impl Marks {
                 return;
             }
         }
-        if self.faults.len() == MOST_ROWS {
+        let full = self.faults.len() == MOST_ROWS || (mark.state == FaultState::Fired && self.firings == MOST_FIRINGS);
+        if full {
             self.beyond += 1;
             return;
         }
+        self.firings += usize::from(mark.state == FaultState::Fired);
         self.faults.push(FaultRow { at, rule: mark.rule.clone(), state: mark.state, hop: mark.hop.clone(), times: 1 });
     }
 

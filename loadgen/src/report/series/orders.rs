@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::history::event::{Behaviour, Complete, Invoke, Micros, OpKind, Outcome};
+use crate::history::event::{Answer, Behaviour, Complete, Invoke, Micros, OpKind, Outcome};
 use crate::result::totals::Orders;
 
 /// An attempt without an answer.
@@ -31,7 +31,18 @@ pub(super) struct Order {
     open: u32,
     ok: bool,
     info: bool,
+    /// Somebody else decides it, perhaps a copy that the network made.
+    in_flight: bool,
+    refused: bool,
     in_ledger: bool,
+}
+
+/// The begin of an order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    pub(super) at: Micros,
+    /// By the attempt in hand.
+    pub(super) now: bool,
 }
 
 /// What an answer changed.
@@ -52,8 +63,8 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// An attempt is about to be sent; true when it opens a new order.
-    pub(super) fn invoked(&mut self, at: Micros, invoke: &Invoke, product: Option<usize>) -> bool {
+    /// An attempt is about to be sent. Returns when its order was begun, and whether this attempt did so; None when it is for no order.
+    pub(super) fn invoked(&mut self, at: Micros, invoke: &Invoke, product: Option<usize>) -> Option<Begun> {
         let order = (invoke.kind == OpKind::Purchase).then(|| match &invoke.key {
             Some(key) => hash(key),
             None => hash(("without key", invoke.op)),
@@ -61,13 +72,23 @@ impl Book {
         let pending = Pending { kind: invoke.kind, behaviour: invoke.behaviour, invoked: at, intended: invoke.intended, order };
         self.pending.insert(invoke.op, pending);
         self.most_unanswered = self.most_unanswered.max(self.pending.len());
-        let Some(order) = order else { return false };
+        let order = order?;
         let before = self.orders.len();
         let pieces = i64::try_from(invoke.quantity.unwrap_or(0)).unwrap_or(i64::MAX);
-        let entry =
-            self.orders.entry(order).or_insert(Order { first: at, product, pieces, open: 0, ok: false, info: false, in_ledger: false });
+        let entry = self.orders.entry(order).or_insert(Order {
+            first: at,
+            product,
+            pieces,
+            open: 0,
+            ok: false,
+            info: false,
+            in_flight: false,
+            refused: false,
+            in_ledger: false,
+        });
         entry.open += 1;
-        self.orders.len() > before
+        let at = entry.first;
+        Some(Begun { at, now: self.orders.len() > before })
     }
 
     /// An attempt is over; None when it never was sent.
@@ -77,6 +98,8 @@ impl Book {
         let newly_sold = order.and_then(|order| {
             order.open = order.open.saturating_sub(1);
             order.info |= complete.outcome == Outcome::Info;
+            order.in_flight |= complete.answer == Answer::InFlight;
+            order.refused |= complete.answer == Answer::SoldOut;
             let newly = complete.outcome == Outcome::Ok && !order.ok;
             order.ok |= newly;
             newly.then_some(*order)
@@ -134,7 +157,7 @@ impl Book {
 impl Order {
     /// Never answered as sold, and not every attempt answered as not sold.
     fn is_info(&self) -> bool {
-        !self.ok && (self.info || self.open > 0)
+        !self.ok && (self.info || self.open > 0 || (self.in_flight && !self.refused))
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 
 use super::{Episode, MessageRow, Model, NEVER, NONE, Order, OrderId, Product, Production, Reading, flag, id_flag};
-use crate::history::event::{Event, FORMAT, FaultMark, FaultState, Header, Line, Micros, Phase, PhaseMark, Published, RoleState, Sample};
+use crate::history::event::{
+    Event, FORMAT, FaultMark, FaultState, Header, Line, Merged, Micros, Passed, Phase, PhaseMark, Published, RoleState, Sample,
+};
 use crate::verify::expectations::RecordedBy;
 use crate::verify::fingerprint::{Fingerprint, Kind};
 use crate::verify::model::FaultSeen;
@@ -15,6 +17,10 @@ mod state;
 const MALFORMED_LISTED: usize = 3;
 /// Stock below zero that is listed; the rest is counted.
 const BELOW_ZERO_LISTED: usize = 16;
+/// What sending a mail is called.
+const SEND_MAIL: &str = "SendEmail";
+/// The way to the factory.
+const FACTORY_HOP: &str = "factory";
 
 impl Model {
     /// Takes everything that can be read.
@@ -39,8 +45,11 @@ impl Model {
         self.last_at = self.last_at.max(line.at);
         match &line.event {
             Event::Header(header) => self.header(header),
+            Event::Merged(merged) => self.merged(merged),
             Event::Phase(mark) => self.phase(line.at, mark),
             Event::Stage { .. } => {}
+            Event::Passed(passed) => self.passed(passed),
+            Event::Opening { stock } => self.opening(stock),
             Event::Invoke(invoke) => self.invoke(line.at, invoke),
             Event::Complete(complete) => self.complete(line.at, complete),
             Event::Published(published) => self.published(published),
@@ -67,6 +76,10 @@ impl Model {
                 order.flags |= flag::INFO;
             }
         }
+        // Whoever was only told that it is in flight knows nothing of how it ended, even if every attempt of its own came to nothing.
+        for order in self.orders.iter_mut().filter(|order| order.is(flag::IN_FLIGHT) && !order.is(flag::SOLD | flag::REFUSED)) {
+            order.flags |= flag::INFO;
+        }
     }
 
     pub(super) fn malformed(&mut self, sentence: impl FnOnce() -> String) {
@@ -83,20 +96,36 @@ impl Model {
         if header.format > FORMAT {
             self.malformed(|| format!("format {} is newer than this checker's {FORMAT}", header.format));
         }
-        for (name, stock) in &header.initial_stock {
+        self.opening(&header.initial_stock);
+        self.header.get_or_insert_with(|| header.clone());
+    }
+
+    fn opening(&mut self, stock: &[(String, i64)]) {
+        for (name, stock) in stock {
             let product = self.product(name);
             self.products[product as usize].initial = Some(*stock);
         }
-        self.header.get_or_insert_with(|| header.clone());
+    }
+
+    fn merged(&mut self, merged: &Merged) {
+        if self.lines != 2 {
+            // What came before was taken as if there were one clock.
+            self.malformed(|| "what the history was put together from does not stand in its second line".to_owned());
+        }
+        self.merged = merged.clone();
     }
 
     fn phase(&mut self, at: Micros, mark: &PhaseMark) {
         if mark.phase == Phase::Load || (mark.phase, mark.begin) == (Phase::Drain, true) {
             // Quiet before the last buyer came proves nothing.
             self.phases.quiet_since = None;
+            self.phases.idle_since = None;
         }
         match (mark.phase, mark.begin) {
-            (Phase::Load, false) => self.phases.load_ended = Some(at),
+            (Phase::Load, false) => {
+                self.phases.load_ended = Some(at);
+                self.phases.load_note.clone_from(&mark.note);
+            }
             (Phase::Drain, true) => {
                 self.phases.load_ended.get_or_insert(at);
             }
@@ -166,6 +195,24 @@ impl Model {
         }
     }
 
+    /// What passed the taps is mostly for people: the proof rests on what was answered and on what remains. But it shows what came again, and
+    /// how often the factory was asked, which a factory that is down does not know.
+    fn passed(&mut self, passed: &Passed) {
+        if passed.hop == FACTORY_HOP
+            && let Some(id) = passed.ids.first()
+        {
+            self.asked.push((Fingerprint::of(Kind::Production, id), passed.began));
+        }
+        self.mails_struck += u64::from(passed.what == SEND_MAIL && !passed.rules.is_empty());
+        if passed.what != Passed::RECEIVE {
+            return;
+        }
+        for id in &passed.ids {
+            let delivery = Fingerprint::of(Kind::Message, &format!("{} {id}", passed.hop));
+            self.redelivered += u64::from(!self.delivered.insert(delivery));
+        }
+    }
+
     fn published(&mut self, published: &Published) {
         self.published += 1;
         let ids = &published.ids;
@@ -197,7 +244,7 @@ impl Model {
     fn sample(&mut self, at: Micros, sample: &Sample) {
         for (name, stock) in &sample.stock {
             let product = self.product(name);
-            self.readings.push(Reading { began: sample.began, at, product, stock: *stock });
+            self.readings.push(Reading { began: self.earliest(sample.began), at: self.latest(at), product, stock: *stock });
             if *stock < 0 {
                 self.seen_below_zero(Some(at), product, *stock, "a sample");
             }
@@ -207,7 +254,11 @@ impl Model {
         }
         let waiting: u64 =
             sample.queues.iter().filter(|queue| !queue.dead_letter).map(|queue| queue.visible + queue.in_flight + queue.delayed).sum();
-        let quiet = waiting == 0 && sample.outbox.unwrap_or(0) == 0 && sample.open_productions.unwrap_or(0) == 0;
+        let dead = sample.queues.iter().filter(|queue| queue.dead_letter);
+        self.most_dead_letters = self.most_dead_letters.max(dead.map(|queue| queue.visible + queue.in_flight + queue.delayed).sum());
+        let idle = waiting == 0 && sample.outbox.unwrap_or(0) == 0;
+        self.phases.idle_since = if idle { self.phases.idle_since.or(Some(at)) } else { None };
+        let quiet = idle && sample.open_productions.unwrap_or(0) == 0;
         self.phases.quiet_since = if quiet { self.phases.quiet_since.or(Some(at)) } else { None };
         if self.first_sample.as_ref().is_none_or(|(first, _)| at < *first) {
             let mut leftovers: Vec<String> = sample
@@ -230,6 +281,7 @@ impl Model {
         let product = self.product(product);
         let production = self.production(production);
         let pieces = i64::try_from(quantity).unwrap_or(i64::MAX);
+        let at = self.latest(at);
         let row = &mut self.productions[production as usize];
         if row.product == NONE {
             row.product = product;
@@ -244,7 +296,7 @@ impl Model {
 
     fn fault(&mut self, at: Micros, mark: &FaultMark) {
         let place = self.faults.iter().position(|(rule, _)| *rule == mark.rule).unwrap_or_else(|| {
-            let unseen = FaultSeen { effective: false, fired: 0, first: NEVER, healed: None, last: 0 };
+            let unseen = FaultSeen { effective: false, fired: 0, first: NEVER, healed: None, last: 0, unhealed: None };
             self.faults.push((mark.rule.clone(), unseen));
             self.faults.len() - 1
         });
@@ -262,6 +314,7 @@ impl Model {
                 seen.last = seen.last.max(at);
             }
             FaultState::Healed => seen.healed = Some(seen.healed.map_or(at, |healed| healed.max(at))),
+            FaultState::Unhealed => seen.unhealed = Some(mark.note.clone().unwrap_or_default()),
         }
         if mark.state == FaultState::Fired && self.poison_rules.contains(&mark.rule) {
             let row = mark.ids.message.as_deref().map_or(NONE, |message| self.message(message));

@@ -19,6 +19,8 @@ pub(in crate::verify) struct Production {
     pub(in crate::verify) restock_rows: u32,
     /// Σ of their pieces.
     pub(in crate::verify) restocked: i64,
+    /// Σ of what was offered for it, and may have been applied beyond its restock rows.
+    pub(in crate::verify) possible: i64,
     /// Row of the product that its goods raised.
     pub(in crate::verify) restocked_product: u32,
     /// When it was first seen to be applied.
@@ -39,6 +41,7 @@ impl Production {
             applied: false,
             restock_rows: 0,
             restocked: 0,
+            possible: 0,
             restocked_product: NONE,
             seen_at: NEVER,
             seen: 0,
@@ -131,7 +134,7 @@ pub(in crate::verify) struct DeadLetterRow {
 }
 
 /// What was seen of one fault rule.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::verify) struct FaultSeen {
     pub(in crate::verify) effective: bool,
     pub(in crate::verify) fired: u64,
@@ -140,11 +143,6 @@ pub(in crate::verify) struct FaultSeen {
     pub(in crate::verify) healed: Option<Micros>,
     /// Last moment at which it struck or took effect.
     pub(in crate::verify) last: Micros,
-}
-
-/// What was offered and served of the attempts that were sent within one second.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::verify) struct Second {
-    pub(in crate::verify) offered: u32,
-    pub(in crate::verify) served: u32,
+    /// Why it could not be proved to be gone.
+    pub(in crate::verify) unhealed: Option<String>,
 }

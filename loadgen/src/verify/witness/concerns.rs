@@ -22,13 +22,18 @@ pub(super) enum Concern<'a> {
     Run,
 }
 
+/// What an id on a hop may be: which one, only the hop's two ends know.
+const PASSING: [Kind; 3] = [Kind::Key, Kind::Message, Kind::Production];
+
 /// Everything that a line concerns. Empty for most.
 pub(super) fn concerns(event: &Event) -> Vec<Concern<'_>> {
     use Concern::{Attempt, Id, Keyless, Product, Queue, Run};
     match event {
         Event::Header(header) => header.initial_stock.iter().map(|(product, _)| Product(product)).collect(),
-        Event::Phase(_) | Event::Role(_) | Event::Ended { .. } => vec![Run],
+        Event::Opening { stock } => stock.iter().map(|(product, _)| Product(product)).collect(),
+        Event::Merged(_) | Event::Phase(_) | Event::Role(_) | Event::Ended { .. } => vec![Run],
         Event::Stage { .. } | Event::Lateness(_) => Vec::new(),
+        Event::Passed(passed) => passed.ids.iter().flat_map(|id| PASSING.map(|kind| Id(kind, id))).collect(),
         Event::Invoke(invoke) => {
             let key = invoke.key.as_deref();
             let product = invoke.product.as_deref().unwrap_or_default();
@@ -65,7 +70,9 @@ fn final_row(row: &Final) -> Vec<Concern<'_>> {
             [Id(Kind::Order, order)].into_iter().chain(key).collect()
         }
         Final::Production { production, .. } => vec![Id(Kind::Production, production)],
-        Final::Restock { production, product, .. } => vec![Id(Kind::Production, production), Product(product)],
+        Final::Restock { production, product, .. } | Final::PossibleRestock { production, product, .. } => {
+            vec![Id(Kind::Production, production), Product(product)]
+        }
         Final::Adjustment { product, .. } | Final::Stock { product, .. } => vec![Product(product)],
         Final::Receipt { id, .. } => vec![Id(Kind::Message, id), Id(Kind::Production, id), Id(Kind::Episode, id)],
         Final::DeadLetter { queue, ids: known, .. } => ids(known).into_iter().chain([Queue(queue)]).collect(),

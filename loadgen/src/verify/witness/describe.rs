@@ -1,20 +1,23 @@
 //! A line of the history as a step that a person understands.
 
 use crate::history::event::{
-    Answer, Behaviour, Complete, Event, FaultMark, FaultState, Final, Invoke, Line, OpKind, Phase, PhaseMark, Published, RoleState, Sample,
+    Answer, Behaviour, Complete, Event, FaultMark, FaultState, Final, Invoke, Line, OpKind, Passed, Phase, PhaseMark, Published, RoleState,
+    Sample,
 };
+use crate::history::final_state::UNBOUNDED;
 use crate::verify::finding::seconds;
 use crate::verify::judgement::Step;
 
 /// The step that a line is.
 pub(super) fn step(line: &Line) -> Step {
     let (hop, what) = match &line.event {
-        Event::Header(header) => {
-            let stock: Vec<String> = header.initial_stock.iter().map(|(product, stock)| format!("{product} {stock}")).collect();
-            ("start".to_owned(), format!("stock when the load began: {}", stock.join(", ")))
+        Event::Header(header) => ("start".to_owned(), opening(&header.initial_stock)),
+        Event::Merged(merged) => {
+            ("run".to_owned(), format!("{} parts; each clock is right within {} µs", merged.parts, merged.clock_uncertainty_us))
         }
         Event::Phase(mark) => ("run".to_owned(), phase(mark)),
         Event::Stage { name } => ("run".to_owned(), format!("stage {name} begins")),
+        Event::Opening { stock } => ("start".to_owned(), opening(stock)),
         Event::Invoke(attempt) => ("buyer → sales".to_owned(), invoke(attempt)),
         Event::Complete(answer) => ("sales → buyer".to_owned(), complete(answer)),
         Event::Published(message) => (format!("topic {}", message.topic), published(message)),
@@ -32,6 +35,7 @@ pub(super) fn step(line: &Line) -> Step {
             (format!("process {}", mark.role), format!("pid {} {state}{}", mark.pid, note(mark.note.as_deref())))
         }
         Event::Fault(mark) => (format!("fault {}", mark.rule), fault(mark)),
+        Event::Passed(exchange) => (format!("hop {}", exchange.hop), passed(exchange)),
         Event::Lateness(late) => ("load generator".to_owned(), format!("{} attempts, at most {} µs late", late.sent, late.max)),
         Event::Final(row) => final_row(row),
         Event::Ended { interrupted } => {
@@ -41,6 +45,11 @@ pub(super) fn step(line: &Line) -> Step {
     // Rows of the final state are true of the end, not of the moment at which they were read.
     let at = (!matches!(line.event, Event::Final(_))).then_some(line.at);
     Step { at, hop, what }
+}
+
+fn opening(stock: &[(String, i64)]) -> String {
+    let stock: Vec<String> = stock.iter().map(|(product, stock)| format!("{product} {stock}")).collect();
+    format!("stock when the load began: {}", stock.join(", "))
 }
 
 fn note(note: Option<&str>) -> String {
@@ -150,15 +159,27 @@ fn sample(state: &Sample) -> String {
     if parts.is_empty() { "nothing in any queue".to_owned() } else { format!("{} (read from {})", parts.join(", "), seconds(state.began)) }
 }
 
+fn passed(exchange: &Passed) -> String {
+    let caller = exchange.status.map_or_else(|| "the caller got no answer".to_owned(), |status| format!("the caller got {status}"));
+    let upstream = exchange.upstream.map(|status| format!("the other side answered {status}, ")).unwrap_or_default();
+    let struck = if exchange.rules.is_empty() { String::new() } else { format!(", struck by {}", exchange.rules.join(", ")) };
+    format!("{}: {upstream}{caller} after {} ms{struck}{}", exchange.what, exchange.took / 1_000, note(exchange.note.as_deref()))
+}
+
 fn fault(mark: &FaultMark) -> String {
     let state = match mark.state {
         FaultState::Requested => "is wanted from here on",
         FaultState::Effective => "was seen to take effect",
         FaultState::Fired => "strikes",
         FaultState::Healed => "is healed",
+        FaultState::Unhealed => "could not be proved to be gone",
     };
     let hop = mark.hop.as_deref().map(|hop| format!(" on {hop}")).unwrap_or_default();
     format!("{state}{hop}{}{}", ids(&mark.ids), note(mark.note.as_deref()))
+}
+
+fn bound(number: u64) -> String {
+    if number == UNBOUNDED { "any number of".to_owned() } else { number.to_string() }
 }
 
 fn final_row(row: &Final) -> (String, String) {
@@ -176,6 +197,10 @@ fn final_row(row: &Final) -> (String, String) {
         Final::Restock { production, product, quantity } => {
             ("stock", format!("{quantity} of {product} added from production {production}"))
         }
+        Final::PossibleRestock { production, product, quantity } => (
+            "stock",
+            format!("{quantity} of {product} were offered from production {production}, and it is not known whether they were added"),
+        ),
         Final::Adjustment { product, delta } => ("administration", format!("stock of {product} changed by {delta:+}")),
         Final::Receipt { consumer, id } => return (format!("consumer {consumer}"), format!("recorded {id} as done")),
         Final::DeadLetter { queue, ids: known, poison, body } => {
@@ -201,7 +226,9 @@ fn final_row(row: &Final) -> (String, String) {
         Final::FactoryLimits { capacity, open_per_product, pieces_per_shortage } => (
             "factory",
             format!(
-                "takes {capacity} calls at once and {open_per_product} open orders per product; makes {pieces_per_shortage} per missing piece"
+                "takes {capacity} calls at once and {} open orders per product; makes {} per missing piece",
+                bound(*open_per_product),
+                bound(*pieces_per_shortage)
             ),
         ),
         Final::Operation { order, sold } => {
@@ -211,7 +238,7 @@ fn final_row(row: &Final) -> (String, String) {
         Final::Redelivered { consumer, deliveries } => {
             return (format!("consumer {consumer}"), format!("{deliveries} deliveries were not the first of their message"));
         }
-        Final::NotExposed { what } => ("state", format!("{what} is not exposed")),
+        Final::NotExposed { what, why } => ("state", format!("{what} is not exposed{}", note(why.as_deref()))),
     };
     (hop.to_owned(), what)
 }

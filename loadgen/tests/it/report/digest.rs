@@ -1,8 +1,12 @@
 //! What is read from a history in one pass.
 
-use loadgen::history::event::{Answer, Behaviour, Complete, Event, Final, Header, Invoke, Line, Micros, OpKind, Outcome};
+use loadgen::history::event::{
+    Answer, Behaviour, BusinessIds, Complete, Event, FaultMark, FaultState, Final, Header, Invoke, Line, Micros, OpKind, Outcome, Phase,
+    PhaseMark, Published, QueueDepth, Sample,
+};
 use loadgen::report::series::{Builder, Digest};
 use loadgen::result::answer::AnswerClass;
+use loadgen::result::recovery::Back;
 
 use super::sample::{self, Shape};
 
@@ -12,7 +16,15 @@ fn header(pieces: i64) -> Line {
     let initial_stock = vec![("donut".to_owned(), pieces)];
     Line {
         at: 0,
-        event: Event::Header(Header { format: 1, run: "r".into(), scenario: "s".into(), seed: 1, started_unix_ms: 0, initial_stock }),
+        event: Event::Header(Header {
+            format: 1,
+            run: "r".into(),
+            scenario: "s".into(),
+            seed: 1,
+            defect: None,
+            started_unix_ms: 0,
+            initial_stock,
+        }),
     }
 }
 
@@ -138,4 +150,88 @@ fn a_run_of_a_day_needs_no_more_buckets_than_one_of_twenty_minutes() {
     assert_eq!((series.sent.iter().sum::<u64>(), series.planned.iter().sum::<u64>()), (86_400, 86_400));
     assert_eq!(series.stock[0].at_most.last(), Some(&(1_000_000 - 86_400)));
     assert_eq!(series.latency.p50[0].map(|us| us / 100), Some(10));
+}
+
+fn fault(at: Micros, rule: &str, state: FaultState) -> Line {
+    let mark = FaultMark { rule: rule.into(), state, hop: Some("sales".into()), ids: BusinessIds::default(), note: None };
+    Line { at, event: Event::Fault(mark) }
+}
+
+fn waiting(at: Micros, visible: u64) -> Line {
+    let queues = vec![QueueDepth { queue: "q".into(), dead_letter: false, visible, in_flight: 0, delayed: 0 }];
+    Line { at, event: Event::Sample(Sample { began: at, queues, ..Sample::default() }) }
+}
+
+/// Ten orders a second from 1 s to 11 s. A fault from 4 s to 6 s: until 8 s only half are answered, each of those is retried, and what
+/// waits is up to 40 until 9 s.
+fn broken_for_a_while() -> Vec<Line> {
+    let mut lines = vec![header(10_000)];
+    let phase = |at, begin| Line { at, event: Event::Phase(PhaseMark { phase: Phase::Load, begin, note: None, reached: None }) };
+    lines.push(phase(SECOND, true));
+    for n in 0..100 {
+        let (at, key) = (SECOND + n * SECOND / 10, format!("k{n}"));
+        lines.push(invoke(at, n, &key, Behaviour::First, 1));
+        let broken = (4 * SECOND..8 * SECOND).contains(&at) && n % 2 == 0;
+        let (answer, outcome) = if broken { (Answer::TimedOut, Outcome::Info) } else { (Answer::Sold, Outcome::Ok) };
+        lines.push(complete(at + 20_000, n, answer, outcome));
+        if broken {
+            lines.push(invoke(at + 2 * SECOND, 1_000 + n, &key, Behaviour::Retry, 1));
+            lines.push(complete(at + 2 * SECOND + 20_000, 1_000 + n, Answer::TimedOut, Outcome::Info));
+        }
+        lines.push(waiting(at + 1_000, if (4 * SECOND..9 * SECOND).contains(&at) { 40 } else { 3 }));
+    }
+    lines.push(fault(4 * SECOND, "cut", FaultState::Requested));
+    lines.push(fault(4 * SECOND + 100_000, "cut", FaultState::Effective));
+    lines.extend((0..3).map(|n| fault(4 * SECOND + 200_000 + n, "cut", FaultState::Fired)));
+    lines.push(fault(6 * SECOND, "cut", FaultState::Healed));
+    for at in [4_500_000, 5_500_000, 8_500_000] {
+        let ids = BusinessIds { message: Some("m".into()), ..BusinessIds::default() };
+        let event = Event::Published(Published { topic: "t".into(), ids, product: None, quantity: None, outcome: None });
+        lines.push(Line { at, event });
+    }
+    lines.push(phase(11 * SECOND, false));
+    lines.sort_by_key(|line| line.at);
+    lines
+}
+
+#[test]
+fn each_fault_is_followed_until_the_run_is_as_before_it() {
+    let digest = read(&broken_for_a_while());
+    let [cut] = digest.recovery.faults.as_slice() else { panic!("{:?}", digest.recovery) };
+    assert_eq!((cut.requested, cut.effective, cut.healed), (Some(4 * SECOND), Some(4 * SECOND + 100_000), Some(6 * SECOND)));
+    assert_eq!((cut.fired, cut.times, cut.hops.as_slice()), (3, 1, ["sales".to_owned()].as_slice()));
+    // Buyers whose first attempt was lost repeat it until 10 s, and are not served then either: second 10 is the first good one.
+    assert_eq!(cut.throughput, Back::AfterUs(4 * SECOND));
+    assert_eq!((cut.drained.clone(), cut.deepest_backlog), (Back::AfterUs(3 * SECOND), Some(40)));
+    // Of the orders begun in the seconds 4 to 6, those with the fault, every other one was tried twice.
+    assert_eq!((cut.retries_per_order, cut.republished), (Some(0.5), 1));
+    let before = &digest.recovery.before;
+    assert_eq!((before.served_percent, before.backlog, before.retries_per_order), (Some(100), Some(3), Some(0.0)));
+    assert_eq!(digest.series.fault_spans.len(), 1);
+    assert_eq!(digest.series.strikes[4], 3);
+}
+
+#[test]
+fn what_cannot_be_measured_says_why() {
+    let mut lines = broken_for_a_while();
+    lines.push(fault(10_900_000, "late", FaultState::Requested));
+    lines.push(fault(10_950_000, "late", FaultState::Healed));
+    lines.push(fault(10_960_000, "open", FaultState::Requested));
+    let digest = read(&lines);
+    let [_, late, open] = digest.recovery.faults.as_slice() else { panic!("{:?}", digest.recovery) };
+    assert_eq!(late.throughput, Back::Unmeasured("nobody arrived any more".into()));
+    assert_eq!((open.throughput.clone(), open.healed), (Back::Unmeasured("never healed".into()), None));
+    assert_eq!(digest.series.fault_spans[2].to, None);
+}
+
+#[test]
+fn a_fault_that_comes_and_goes_is_measured_from_its_last_heal() {
+    let mut lines = broken_for_a_while();
+    lines.push(fault(9 * SECOND, "cut", FaultState::Requested));
+    lines.push(fault(9 * SECOND + 500_000, "cut", FaultState::Healed));
+    lines.sort_by_key(|line| line.at);
+    let digest = read(&lines);
+    let cut = &digest.recovery.faults[0];
+    assert_eq!((cut.times, cut.healed), (2, Some(9 * SECOND + 500_000)));
+    assert_eq!((digest.series.fault_spans.len(), cut.drained.clone()), (2, Back::AfterUs(0)));
 }

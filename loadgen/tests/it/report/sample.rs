@@ -33,11 +33,13 @@ pub(super) struct Shape {
     pub(super) slowness: f64,
     /// Name of the product.
     pub(super) product: String,
+    /// Faults beside the slow factory, each striking four times within two seconds.
+    pub(super) more_faults: u64,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Shape { oversell: false, late_us: 900, slowness: 1.0, product: "CP-502101".to_owned() }
+        Shape { oversell: false, late_us: 900, slowness: 1.0, product: "CP-502101".to_owned(), more_faults: 0 }
     }
 }
 
@@ -126,6 +128,7 @@ impl Shop {
             run: "r-made-up".into(),
             scenario: "rush".into(),
             seed: 42,
+            defect: None,
             started_unix_ms: 1_795_255_768_000,
             initial_stock,
         };
@@ -154,6 +157,19 @@ impl Shop {
             self.write(FAULT.start + 60_000 + index * 200_000, Event::Fault(fault(FaultState::Fired)));
         }
         self.write(FAULT.end, Event::Fault(fault(FaultState::Healed)));
+        for n in 0..self.shape.more_faults {
+            let (from, hop) = (FAULT.start + (n * 37 % 150) * 100_000, ["sales", "aws.relay", "factory", "callback"][n as usize % 4]);
+            let mark = |state| {
+                let ids = BusinessIds::default();
+                Event::Fault(FaultMark { rule: format!("lost-answers-{n}"), state, hop: Some(hop.into()), ids, note: None })
+            };
+            self.write(from, mark(FaultState::Requested));
+            self.write(from + 300_000, mark(FaultState::Effective));
+            for strike in 0..4 {
+                self.write(from + 400_000 + strike * 400_000, mark(FaultState::Fired));
+            }
+            self.write(from + 2_000_000, mark(FaultState::Healed));
+        }
     }
 
     fn arrival(&mut self, at: Micros) {
@@ -357,6 +373,7 @@ fn run_info(defect: Option<String>) -> RunInfo {
         seed: 42,
         target: "reference, edition donut".into(),
         defect,
+        expected: None,
         started_unix_ms: 1_795_255_768_000,
         duration_us: 0,
         interrupted: false,

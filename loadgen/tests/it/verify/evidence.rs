@@ -188,7 +188,7 @@ fn attempts_that_were_never_completed_and_lines_that_contradict_each_other_are_n
     story.line(800, Event::Complete(bare(4711, Outcome::Ok, Answer::Sold)));
     lacks(&story.judged(), "history's lines");
     let mut story = Story::sound();
-    story.push(Final::NotExposed { what: "everything".into() });
+    story.push(Final::NotExposed { what: "everything".into(), why: None });
     lacks(&story.judged(), "tables said not to be exposed");
 }
 

@@ -154,7 +154,7 @@ fn lose_operation(story: &mut Story) -> Option<()> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: super::cases(192), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_legal_history_is_accused(chance in chance()) {

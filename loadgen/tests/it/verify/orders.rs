@@ -1,10 +1,10 @@
 //! Lost orders, phantom sales, and everything that only looks like them.
 
-use loadgen::history::event::{Behaviour, Final, OpKind};
+use loadgen::history::event::{Answer, Behaviour, Complete, Event, Final, OpKind, Outcome};
 use loadgen::verify::judgement::{Judgement, Verdict};
 use loadgen::verify::property::Property::{DlqCapture, NoLostOrder, NoPhantomSale, OneEffect, OperationsInformed};
 
-use super::story::{DONUT, Story, counted, of};
+use super::story::{DONUT, Story, bare, counted, of};
 
 fn is_order(row: &Final, wanted: &str) -> bool {
     matches!(row, Final::Order { order, .. } if order == wanted)
@@ -155,6 +155,24 @@ fn a_shed_order_that_is_sold_all_the_same_is_a_phantom() {
         }
     });
     story.violates(&[NoPhantomSale]);
+}
+
+#[test]
+fn an_order_that_was_only_ever_in_flight_is_open_to_both() {
+    // The network made a copy, which was faster: the copy is sold, the buyer's own attempt and its repetition are told nothing.
+    let mut story = Story::sound();
+    let first = story.invoke(600, Some("f"), 1);
+    let in_flight = bare(first, Outcome::Fail, Answer::InFlight);
+    story.line(602, Event::Complete(in_flight));
+    let second = story.attempt(700, OpKind::Purchase, Behaviour::Retry, Some("f"), Some(1));
+    story.answer_shed(702, second);
+    story.decided(640, "f", 1, true, None);
+    story.change(|row| {
+        if let Final::Stock { stock, .. } = row {
+            *stock -= 1;
+        }
+    });
+    story.violates(&[]);
 }
 
 #[test]
@@ -320,4 +338,13 @@ fn goods_that_took_effect_twice_are_two_effects() {
     let proof = story.judged();
     assert_eq!(of(&proof, OneEffect).judgement, Judgement::Violated);
     assert_eq!(of(&proof, OneEffect).violations[0].subject, "production p1");
+}
+
+#[test]
+fn a_garbled_answer_that_names_another_order_accuses_nobody() {
+    let mut story = Story::sound();
+    let op = story.invoke(112, Some("a"), 3);
+    let garbled = Complete { order: Some("o-zz".to_owned()), ..bare(op, Outcome::Info, Answer::Garbled) };
+    story.line(115, Event::Complete(garbled));
+    story.violates(&[]);
 }

@@ -356,3 +356,13 @@ fn what_is_not_shown_is_not_judged_and_named() {
     }
     assert_eq!(proof.verdict, Verdict::Pass, "{:#?}", proof.reasons);
 }
+
+#[test]
+fn a_second_answer_that_promises_another_production_must_be_kept_too() {
+    let mut story = Story::sound();
+    let op = story.invoke(215, Some("d"), 4);
+    story.answer_sold_out(220, op, "o-d", (4, 1), Some("p-never"));
+    let proof = story.violates(&[EveryPromiseKept]);
+    let path = &of(&proof, EveryPromiseKept).violations[0].path;
+    assert!(path.iter().any(|step| step.what.contains("p-never")), "{path:#?}");
+}

@@ -232,7 +232,7 @@ impl Story {
     }
 
     pub(crate) fn hides(&mut self, table: &str) -> &mut Self {
-        self.push(Final::NotExposed { what: table.to_owned() })
+        self.push(Final::NotExposed { what: table.to_owned(), why: None })
     }
 
     /// The whole history.
@@ -243,6 +243,7 @@ impl Story {
             run: "run".to_owned(),
             scenario: "story".to_owned(),
             seed: 1,
+            defect: None,
             started_unix_ms: 0,
             initial_stock: vec![(DONUT.to_owned(), self.initial)],
         };

@@ -42,7 +42,7 @@ impl Aws {
         Ok(done)
     }
 
-    async fn subscription_of(&self, topic_arn: &str, queue_arn: &str) -> Result<Option<String>, CallError> {
+    pub(super) async fn subscription_of(&self, topic_arn: &str, queue_arn: &str) -> Result<Option<String>, CallError> {
         let mut pages = self.sns.list_subscriptions_by_topic().topic_arn(topic_arn).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| call_error("ListSubscriptionsByTopic", topic_arn, &e))?;

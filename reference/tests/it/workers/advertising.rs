@@ -51,6 +51,19 @@ async fn an_episode_is_mailed_once_however_often_it_is_told_and_the_next_one_aga
 }
 
 #[tokio::test]
+async fn messages_about_one_episode_that_come_in_one_batch_are_one_mail() {
+    let stage = Stage::of(&donut::EDITION).await;
+    let ses = StandIn::thinking(Duration::from_millis(100), &[SENT]).await;
+    let (consumer, queue) = (advertising(&stage, &ses), stage.queue("ad_queue"));
+    refused(&stage.store, &donut_id(), 101).await;
+    for _ in 0..5 {
+        tell(&stage, "CP-502101#1").await;
+    }
+    step_until_empty(&consumer, &queue).await;
+    assert_eq!(subjects(&ses).len(), 1);
+}
+
+#[tokio::test]
 async fn a_mail_that_was_not_sent_is_tried_again() {
     let stage = Stage::of(&donut::EDITION).await;
     let ses = StandIn::answering(&[(500, ""), SENT]).await;

@@ -55,6 +55,7 @@ impl Model {
                 .map(|(key, quantity)| Fingerprint::of_body(key, invoke.product.as_deref().unwrap_or_default(), quantity));
             row = self.order(body.unwrap_or(keyless));
         }
+        let at = self.earliest(at);
         let order = &mut self.orders[row as usize];
         order.flags |= flag::ATTEMPTED | if reused && decided { flag::KEY_REUSED } else { 0 };
         if invoke.kind == OpKind::Hostile && (invoke.quantity.is_none_or(|pieces| pieces == 0) || invoke.product.is_none()) {
@@ -94,7 +95,7 @@ impl Model {
         self.outcome(at, attempt, complete);
         if let Some(id) = &complete.order {
             let id = self.order_id(id);
-            self.answered_under(attempt.order, id);
+            self.answered_under(attempt.order, id, is_decisive(complete));
         }
         if let Some(production) = &complete.production {
             let production = self.production(production);
@@ -106,11 +107,14 @@ impl Model {
             let order = &mut self.orders[attempt.order as usize];
             if order.production == NONE {
                 order.production = production;
+            } else if order.production != production {
+                self.second_promises.push((attempt.order, production, complete.answer == Answer::SoldOut));
             }
         }
     }
 
     fn outcome(&mut self, at: Micros, attempt: InFlight, complete: &Complete) {
+        let at = self.latest(at);
         let order = &mut self.orders[attempt.order as usize];
         let stock = complete.stock.and_then(|stock| i32::try_from(stock).ok()).unwrap_or(NO_STOCK);
         match (complete.outcome, complete.answer) {
@@ -129,19 +133,20 @@ impl Model {
                 }
                 order.flags |= flag::REFUSED;
             }
+            (Outcome::Fail, Answer::InFlight) => order.flags |= flag::IN_FLIGHT,
             (Outcome::Fail, _) => order.flags |= flag::FAILED,
         }
-        let decisive = complete.outcome == Outcome::Ok || complete.answer == Answer::SoldOut;
-        if decisive && complete.quantity.is_some() && attempt.quantity.is_some() && complete.quantity != attempt.quantity {
+        if is_decisive(complete) && complete.quantity.is_some() && attempt.quantity.is_some() && complete.quantity != attempt.quantity {
             order.flags |= flag::ANSWER_DIFFERS;
         }
     }
 
-    fn answered_under(&mut self, order: u32, id: u32) {
+    /// An answer that decides nothing (garbled on its way, perhaps) may tell which order it is about, but cannot contradict one that does.
+    fn answered_under(&mut self, order: u32, id: u32, decisive: bool) {
         let row = &mut self.orders[order as usize];
-        if row.order_id == NONE {
+        if decisive && row.order_id == NONE {
             row.order_id = id;
-        } else if row.order_id != id {
+        } else if decisive && row.order_id != id {
             row.flags |= flag::TWO_IDS;
         }
         let known = &mut self.ids[id as usize];
@@ -149,4 +154,9 @@ impl Model {
             known.order = order;
         }
     }
+}
+
+/// The answer says, completely, whether the order was sold or refused.
+fn is_decisive(complete: &Complete) -> bool {
+    complete.outcome == Outcome::Ok || (complete.outcome == Outcome::Fail && complete.answer == Answer::SoldOut)
 }

@@ -25,6 +25,7 @@ impl Model {
                 row.applied |= *applied;
             }
             Final::Restock { production, product, quantity } => self.restock(production, product, pieces(*quantity)),
+            Final::PossibleRestock { production, product, quantity } => self.possible_restock(production, product, pieces(*quantity)),
             Final::Adjustment { product, delta } => {
                 let product = self.product(product);
                 let product = &mut self.products[product as usize];
@@ -60,6 +61,9 @@ impl Model {
             }
             Final::Operation { order, sold } => {
                 let id = self.order_id(order);
+                if self.ids[id as usize].flags & (id_flag::OPERATION_SOLD | id_flag::OPERATION_REFUSED) != 0 {
+                    mark(&mut self.ids, id, id_flag::OPERATION_TWICE);
+                }
                 mark(&mut self.ids, id, if *sold { id_flag::OPERATION_SOLD } else { id_flag::OPERATION_REFUSED });
             }
             Final::Stock { product, stock } => {
@@ -70,9 +74,9 @@ impl Model {
                 }
             }
             Final::Redelivered { deliveries, .. } => self.redelivered += deliveries,
-            Final::NotExposed { what } => match Table::named(what) {
+            Final::NotExposed { what, why } => match Table::named(what) {
                 Some(table) => {
-                    self.not_exposed.insert(table);
+                    self.not_exposed.insert(table, why.clone());
                 }
                 None => self.unknown_tables.push(what.clone()),
             },
@@ -131,6 +135,7 @@ impl Model {
                 order.production = production;
             } else if order.production != production {
                 order.flags |= flag::TWO_PRODUCTIONS;
+                self.second_promises.push((row, production, false));
             }
         }
     }
@@ -144,6 +149,21 @@ impl Model {
         row.restock_rows += 1;
         row.restocked = row.restocked.saturating_add(pieces);
         row.restocked_product = product;
+        if row.product == NONE {
+            row.product = product;
+        }
+    }
+
+    fn possible_restock(&mut self, production: &str, product: &str, pieces: i64) {
+        let product = self.product(product);
+        let production = self.production(production);
+        let sum = &mut self.products[product as usize].restock_possible;
+        *sum = sum.saturating_add(pieces);
+        let row = &mut self.productions[production as usize];
+        row.possible = row.possible.saturating_add(pieces);
+        if row.restocked_product == NONE {
+            row.restocked_product = product;
+        }
         if row.product == NONE {
             row.product = product;
         }

@@ -1,0 +1,28 @@
+//! Which places a template may have, and what to say about one that it may not.
+
+use std::ops::Range;
+
+use chaos::plan::{Mistakes, nearest};
+
+use crate::target::template::Template;
+
+/// Places of the command line and the environment that are always known.
+pub(super) const START: [&str; 4] = ["port", "url", "data", "stock"];
+
+/// Places of a buyer's request, the product's words aside.
+pub(super) const BUYER: [&str; 5] = ["product", "quantity", "key", "requester", "buyer"];
+
+/// Places of what a factory says; `{order:/pointer}` takes a value from the order itself.
+pub(super) const FACTORY: [&str; 4] = ["product", "units", "url", "production"];
+
+/// Reports each place that nothing is known for.
+pub(super) fn check(template: &Template, known: &[&str], span: &Range<usize>, field: &str, mistakes: &mut Mistakes<'_>) {
+    for place in template.places().filter(|place| !known.contains(place)) {
+        let way_out = match nearest(place, known) {
+            Some(meant) => format!("did you mean {{{meant}}}?"),
+            None if known.is_empty() => "no places can stand here".to_owned(),
+            None => format!("there are {{{}}}", known.join("}, {")),
+        };
+        mistakes.add(span, format!("nothing is known for the place {{{place}}} in `{field}`"), way_out);
+    }
+}
