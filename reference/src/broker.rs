@@ -27,6 +27,7 @@ mod refusal;
 mod ses;
 mod sns;
 mod sqs;
+mod tenure;
 mod unruly;
 mod world;
 
@@ -56,6 +57,7 @@ use self::{
     },
     queue::Queue,
     ses::{Mailbox, MailboxError},
+    tenure::Tenure,
     world::{Queues, World},
 };
 
@@ -100,7 +102,7 @@ impl Broker {
                 clock: Clock::start(),
                 journal: None,
                 catalogue: None,
-                folder_lock: None,
+                tenure: None,
                 queues: RwLock::new(Queues { by_name: BTreeMap::new(), next_id: 1 }),
                 topics: RwLock::default(),
                 mailbox: Mutex::new(Mailbox::in_memory(options.limits.mails)),
@@ -162,13 +164,7 @@ fn open_folder(folder: &Path, options: BrokerOptions) -> Result<World, BrokerErr
     let io = |error| BrokerError::Folder(folder.to_owned(), error);
     let unreadable = |reason: String| BrokerError::Unreadable { folder: folder.to_owned(), reason };
     fs::create_dir_all(folder).map_err(io)?;
-    // Released by the operating system when the process dies, however it dies.
-    let folder_lock = fs::File::create(folder.join("lock")).map_err(io)?;
-    match folder_lock.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => return Err(BrokerError::InUse(folder.to_owned())),
-        Err(fs::TryLockError::Error(error)) => return Err(io(error)),
-    }
+    let tenure = Tenure::begin(folder).map_err(io)?.ok_or_else(|| BrokerError::InUse(folder.to_owned()))?;
     let catalogue = Catalogue::in_folder(folder);
     let contents: Contents = catalogue.load().map_err(|error: CatalogueError| unreadable(describe(&error)))?;
     let closed = segments(folder).map_err(|error: RecoverError| unreadable(describe(&error)))?;
@@ -178,7 +174,7 @@ fn open_folder(folder: &Path, options: BrokerOptions) -> Result<World, BrokerErr
         clock: Clock::start(),
         journal: Some(Arc::new(journal)),
         catalogue: None,
-        folder_lock: Some(folder_lock),
+        tenure: Some(tenure),
         queues: RwLock::new(Queues { by_name: BTreeMap::new(), next_id: 1 }),
         topics: RwLock::default(),
         mailbox: Mutex::new(mailbox),

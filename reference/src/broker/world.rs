@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -19,6 +18,7 @@ use super::{
     ses::Mailbox,
     sns::topic::Topics,
     sqs::moves::MoveTasks,
+    tenure::Tenure,
     unruly::Coin,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) catalogue: Option<Catalogue>,
     /// Keeps other processes out of the folder.
     #[expect(dead_code, reason = "it is held, not used")]
-    pub(crate) folder_lock: Option<File>,
+    pub(super) tenure: Option<Tenure>,
     pub(crate) queues: RwLock<Queues>,
     pub(crate) topics: RwLock<Topics>,
     pub(crate) mailbox: Mutex<Mailbox>,
