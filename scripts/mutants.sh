@@ -53,7 +53,7 @@ cd "$home/cut"
 
 case "$subject" in
   verify)
-    package loadgen serde serde_json siphasher thiserror tokio tracing zstd -- insta proptest tempfile
+    package loadgen memchr serde serde_json siphasher thiserror tokio tracing zstd -- insta proptest tempfile
     printf '#![allow(missing_docs)]\npub mod history;\npub mod verify;\n' >src/lib.rs
     cp -r "$root"/loadgen/src/{history,history.rs,verify,verify.rs} src/
     printf '#![allow(clippy::unwrap_used)]\nmod verify;\n' >tests/it/main.rs

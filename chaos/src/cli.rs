@@ -93,6 +93,12 @@ struct Setup {
     plan: Plan,
 }
 
+/// The command line, for whoever checks one without running it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
 /// Runs the program with these arguments, the first of which is its name.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -219,7 +225,8 @@ mod tests {
     fn a_mistake_names_its_flag() {
         assert!(refused(&["--upstream", "nowhere"]).contains("--upstream: \"nowhere\" is no upstream"));
         assert!(
-            refused(&["--upstream", "localhost:1", "--plan", "/no/plan.toml"]).contains("--plan: cannot read the plan /no/plan.toml: ")
+            refused(&["--upstream", "localhost:1", "--plan", "/no/plan.toml"])
+                .contains("--plan: cannot read the plan /no/plan.toml (give the path of a TOML file that you may read): ")
         );
         assert!(refused(&[]).contains("--upstream"));
     }

@@ -7,30 +7,29 @@ mod attempts;
 mod gate;
 mod guard;
 mod journal;
+mod scene;
 mod strike;
 
-use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::decision::{self, Facts, Point, Rule};
+use crate::decision::{Facts, Point, Rule, Whom};
 use crate::observe::Exchange;
 
 pub use self::guard::{Installed, NotHealed};
 pub use self::journal::Record;
 pub use self::strike::{Hit, Strike, Verdict};
 
-pub(crate) use self::attempts::Recent;
-
 use self::attempts::Attempts;
 use self::gate::{Gate, Permit};
 use self::guard::Held;
 use self::journal::Tally;
+use self::scene::{Scene, Stage};
 
 /// The faults of one run; a clone is the same set.
 #[derive(Debug, Clone)]
@@ -41,12 +40,8 @@ pub struct Faults {
 #[derive(Debug)]
 struct Inner {
     seed: u64,
-    start: RwLock<Instant>,
-    phase: RwLock<Option<Arc<str>>>,
+    stage: Stage,
     sales: AtomicU64,
-    /// Length of `rules`, read first: most requests meet no rule at all.
-    active: AtomicUsize,
-    rules: RwLock<Vec<Arc<Armed>>>,
     /// Every rule that ever was, for the journal.
     installed: Mutex<Vec<Arc<Armed>>>,
     attempts: Attempts,
@@ -92,11 +87,8 @@ impl Faults {
     pub fn new(seed: u64) -> Self {
         let inner = Inner {
             seed,
-            start: RwLock::new(Instant::now()),
-            phase: RwLock::default(),
+            stage: Stage::new(),
             sales: AtomicU64::new(0),
-            active: AtomicUsize::new(0),
-            rules: RwLock::default(),
             installed: Mutex::default(),
             attempts: Attempts::default(),
             held: watch::Sender::new(0),
@@ -112,24 +104,24 @@ impl Faults {
 
     /// Sets the moment from which the windows and the journal of the rules count.
     pub fn start_at(&self, start: Instant) {
-        *self.inner.start.write().unwrap_or_else(PoisonError::into_inner) = start;
+        self.inner.stage.change(|scene| scene.start = start);
     }
 
     /// Time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.inner.start.read().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.inner.stage.look().start.elapsed()
     }
 
     /// Sets the phase that rules may ask for.
     pub fn set_phase(&self, phase: Option<&str>) {
-        *self.inner.phase.write().unwrap_or_else(PoisonError::into_inner) = phase.map(Into::into);
+        self.inner.stage.change(|scene| scene.phase = phase.map(Into::into));
     }
 
     /// The phase that is set.
     #[must_use]
     pub fn phase(&self) -> Option<Arc<str>> {
-        self.inner.phase.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner.stage.look().phase.clone()
     }
 
     /// One more sale was made: what `after_sales` and `until_sales` count.
@@ -152,17 +144,17 @@ impl Faults {
         };
         let rules: Vec<Arc<Armed>> = rules.into_iter().map(arm).collect();
         self.inner.installed.lock().unwrap_or_else(PoisonError::into_inner).extend(rules.iter().cloned());
-        let mut active = self.inner.rules.write().unwrap_or_else(PoisonError::into_inner);
-        active.extend(rules.iter().cloned());
-        self.inner.active.store(active.len(), Ordering::Release);
-        drop(active);
+        if !rules.is_empty() {
+            self.inner.attempts.prepare();
+        }
+        self.inner.stage.change_rules(self.inner.seed, |active| active.extend(rules.iter().cloned()));
         Installed { faults: self.clone(), rules }
     }
 
     /// How many rules are in force.
     #[must_use]
     pub fn active_rules(&self) -> usize {
-        self.inner.active.load(Ordering::Acquire)
+        self.inner.stage.look().rules.len()
     }
 
     /// How many requests and messages are struck and not yet done with.
@@ -207,66 +199,78 @@ impl Faults {
         installed.iter().rev().find(|armed| &*armed.rule.name == rule).cloned()
     }
 
-    /// Decides what happens, and counts it. Allocates nothing where no rule is in force.
+    /// Decides what happens, and counts it. Takes no lock and allocates nothing where nothing strikes.
     #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Verdict {
-        if self.active_rules() == 0 {
+        let scene = self.inner.stage.look();
+        if !scene.book.acts_at(question.point) {
             return Verdict::Pass;
         }
-        // Held until the strike is counted, so that healing cannot miss it.
-        let rules = self.inner.rules.read().unwrap_or_else(PoisonError::into_inner);
-        if !rules.iter().any(|armed| armed.rule.fault.acts_at(question.point)) {
-            return Verdict::Pass;
-        }
-        let id = question.id.map_or_else(|| Cow::Owned(question.sequence.to_string()), Cow::Borrowed);
-        let attempt = question.id.map_or(0, |id| self.inner.attempts.next(question.point, question.hop, id));
-        let phase = self.phase();
-        let elapsed = self.elapsed();
-        let facts = Facts {
-            point: question.point,
-            hop: question.hop,
-            method: question.method,
-            path: question.path,
-            action: question.action,
-            attributes: question.attributes,
-            id: &id,
-            attempt,
-            sequence: question.sequence,
-            elapsed,
-            sales: self.sales(),
-            phase: phase.as_deref(),
-        };
+        let mut number = itoa::Buffer::new();
+        let id = question.id.unwrap_or_else(|| number.format(question.sequence));
+        let whom = Whom::new(question.hop, id);
+        let attempt = question.id.map_or(0, |_| self.inner.attempts.next(question.point, whom));
+        // The clock is read only where a rule asks for it.
+        let elapsed = if scene.book.asks_for_time(question.point) { scene.start.elapsed() } else { Duration::ZERO };
+        let facts = self.facts(question, whom, attempt, &scene, elapsed);
+        if scene.book.strikes(&facts) { self.strike(question, id, whom, attempt) } else { Verdict::Pass }
+    }
+
+    /// Decides anew, for certain: rules may have come and gone since somebody looked.
+    fn strike(&self, question: &Question<'_>, id: &str, whom: Whom, attempt: u32) -> Verdict {
+        // Kept until the strike is counted, so that healing cannot miss it.
+        let (_kept, scene) = self.inner.stage.keep();
+        let elapsed = scene.start.elapsed();
+        let facts = self.facts(question, whom, attempt, &scene, elapsed);
         let mut permits: Vec<Permit> = Vec::new();
         let claim = |index: usize| {
-            let armed = &rules[index];
+            let armed = &scene.rules[index];
             if let Some(permit) = Gate::admit(armed, elapsed) {
                 permits.push(permit);
                 return false;
             }
             armed.tally.claim(armed.rule.most(), elapsed)
         };
-        let choices = decision::decide(self.inner.seed, rules.iter().map(|armed| &armed.rule), &facts, claim);
+        let choices = scene.book.decide(&facts, claim);
         if choices.is_empty() && permits.is_empty() {
             return Verdict::Pass;
         }
-        let hits: Vec<Hit> = choices.into_iter().map(|choice| Hit { armed: Arc::clone(&rules[choice.rule]), wait: choice.wait }).collect();
+        let hits: Vec<Hit> =
+            choices.into_iter().map(|choice| Hit { armed: Arc::clone(&scene.rules[choice.rule]), wait: choice.wait }).collect();
         // A request that only counts at a gate is not held: it goes on as if there were no rule.
         let held = (!hits.is_empty()).then(|| Held::by(self, hits.iter().map(|hit| Arc::clone(&hit.armed)).collect()));
         Verdict::Struck(Strike { hits, id: id.into(), attempt, _permits: permits, _held: held })
     }
 
+    fn facts<'a>(&self, question: &Question<'a>, whom: Whom, attempt: u32, scene: &'a Scene, elapsed: Duration) -> Facts<'a> {
+        Facts {
+            point: question.point,
+            hop: question.hop,
+            method: question.method,
+            path: question.path,
+            action: question.action,
+            attributes: question.attributes,
+            whom,
+            attempt,
+            sequence: question.sequence,
+            elapsed,
+            sales: self.sales(),
+            phase: scene.phase.as_deref(),
+        }
+    }
+
     fn remove(&self, unwanted: impl Fn(&Arc<Armed>) -> bool) {
         let now = self.elapsed();
-        let mut active = self.inner.rules.write().unwrap_or_else(PoisonError::into_inner);
-        active.retain(|armed| {
-            let unwanted = unwanted(armed);
-            if unwanted {
-                armed.healed.cancel();
-                armed.tally.healed(now);
-            }
-            !unwanted
+        self.inner.stage.change_rules(self.inner.seed, |active| {
+            active.retain(|armed| {
+                let unwanted = unwanted(armed);
+                if unwanted {
+                    armed.healed.cancel();
+                    armed.tally.healed(now);
+                }
+                !unwanted
+            });
         });
-        self.inner.active.store(active.len(), Ordering::Release);
     }
 }
 
@@ -364,7 +368,10 @@ mod tests {
         let _guard = faults.install([refuse("a")]);
         let _strike = faults.decide(&question("x")).strike().unwrap();
         let error = faults.heal(Duration::from_secs(5)).await.unwrap_err();
-        assert_eq!(error.to_string(), "not healed within 5s: 0 rules active, 1 requests or messages still held");
+        assert_eq!(
+            error.to_string(),
+            "not healed within 5s: 0 rules active, 1 requests or messages still held; shorten their delays, or give them longer"
+        );
     }
 
     #[tokio::test(start_paused = true)]

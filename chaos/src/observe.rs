@@ -182,6 +182,33 @@ pub struct Exchange {
     pub note: Option<String>,
 }
 
+impl Exchange {
+    /// Nothing is known but where and when it began.
+    pub(crate) fn begun(hop: &Arc<str>, began: Instant) -> Self {
+        Self {
+            hop: Arc::clone(hop),
+            method: String::new(),
+            path: String::new(),
+            action: None,
+            resource: None,
+            ids: Vec::new(),
+            ending: Ending::HungUp,
+            upstream_status: None,
+            upstream_answers: 0,
+            kept_back: 0,
+            added: Duration::ZERO,
+            request_bytes: 0,
+            answer_bytes: 0,
+            passed_bytes: 0,
+            began,
+            took: Duration::ZERO,
+            rules: Vec::new(),
+            altered: None,
+            note: None,
+        }
+    }
+}
+
 /// A rule that was seen to take effect.
 #[derive(Debug, Clone)]
 pub struct TookEffect {

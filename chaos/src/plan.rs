@@ -220,6 +220,6 @@ rule = [
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = Plan::load(Path::new("/nowhere/plan.toml")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot read the plan /nowhere/plan.toml");
+        assert_eq!(error.to_string(), "cannot read the plan /nowhere/plan.toml (give the path of a TOML file that you may read)");
     }
 }

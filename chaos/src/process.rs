@@ -29,7 +29,7 @@ pub struct Process {
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The program could not be started.
-    #[error("cannot start {program} as {name}")]
+    #[error("cannot start {program} as {name} (is it there, and executable?)")]
     Spawn {
         /// Name of the process in this run.
         name: String,
@@ -39,7 +39,7 @@ pub enum ProcessError {
         source: io::Error,
     },
     /// The process is not there any more.
-    #[error("cannot send {signal} to {name} (pid {pid})")]
+    #[error("cannot send {signal} to {name} (pid {pid}), which has probably ended by itself; its log says why")]
     Signal {
         /// Name of the process in this run.
         name: String,
@@ -51,7 +51,7 @@ pub enum ProcessError {
         source: nix::Error,
     },
     /// Waiting for its end failed.
-    #[error("cannot wait for {name}")]
+    #[error("cannot learn how {name} ended; somebody else may have waited for it")]
     Wait {
         /// Name of the process in this run.
         name: String,
@@ -269,6 +269,6 @@ mod tests {
     #[tokio::test]
     async fn a_missing_program_is_named() {
         let error = Process::spawn("ghost", &mut Command::new("no-such-program-here")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot start no-such-program-here as ghost");
+        assert_eq!(error.to_string(), "cannot start no-such-program-here as ghost (is it there, and executable?)");
     }
 }

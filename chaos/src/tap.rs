@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ::http::uri::Authority;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -56,9 +57,11 @@ pub struct Limits {
     pub connect: Duration,
     /// Until a client has sent a head, or a body, in full.
     pub read: Duration,
+    /// Until a client has taken something of an answer that is being sent.
+    pub write: Duration,
     /// Until the upstream has answered in full; longer than the longest long poll.
     pub answer: Duration,
-    /// Until a TCP connection on which nothing passes is given up, and a blackhole with it.
+    /// Until a TCP connection on which nothing passes, in one of its directions that should, is given up, and a blackhole with it.
     pub idle: Duration,
     /// Messages held back at a time; more are sent on at once.
     pub held_messages: usize,
@@ -72,6 +75,7 @@ impl Default for Limits {
             head: 64 << 10,
             connect: Duration::from_secs(5),
             read: Duration::from_secs(30),
+            write: Duration::from_secs(30),
             answer: Duration::from_secs(90),
             idle: Duration::from_secs(600),
             held_messages: 10_000,
@@ -83,7 +87,7 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// Host and port.
-    authority: String,
+    authority: Authority,
 }
 
 /// Text that names no upstream.
@@ -106,7 +110,7 @@ pub struct Tap {
 #[derive(Debug, thiserror::Error)]
 pub enum TapError {
     /// The listener has no address.
-    #[error("the listener of the tap on {hop} has no address")]
+    #[error("the listener of the tap on {hop} has no address; give the tap a listener that is bound")]
     Listener {
         /// Name of the hop.
         hop: Arc<str>,
@@ -114,7 +118,9 @@ pub enum TapError {
         source: io::Error,
     },
     /// It did not close, or did not open again.
-    #[error("the tap on {address} is not {wanted} after {within:?}")]
+    #[error(
+        "the tap on {address} is not {wanted} after {within:?}; another process took the port meanwhile, or the machine has too much to do"
+    )]
     Door {
         /// Where it listens, or should.
         address: SocketAddr,
@@ -124,7 +130,9 @@ pub enum TapError {
         within: Duration,
     },
     /// Connections or held messages were cut off.
-    #[error("the tap on {address} still had {open} connections or messages after {within:?}")]
+    #[error(
+        "the tap on {address} still had {open} connections or messages after {within:?}; they were cut off, so what became of them is unknown"
+    )]
     Busy {
         /// Where it listened.
         address: SocketAddr,
@@ -239,11 +247,14 @@ impl Upstream {
             Some(_) => return Err(failed()),
             None => text,
         };
-        let authority: ::http::uri::Authority = rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|_| failed())?;
+        let authority: Authority = rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|_| failed())?;
         match (authority.port_u16(), authority.as_str().contains('@')) {
-            (Some(1..), false) => Ok(Self { authority: authority.to_string() }),
+            (Some(1..), false) => Ok(Self { authority }),
             // Port 80 is HTTP's own.
-            (None, false) if text.starts_with("http://") => Ok(Self { authority: format!("{authority}:80") }),
+            (None, false) if text.starts_with("http://") => {
+                let authority = format!("{authority}:80").parse().map_err(|_| failed())?;
+                Ok(Self { authority })
+            }
             _ => Err(failed()),
         }
     }
@@ -251,13 +262,14 @@ impl Upstream {
     /// "host:port".
     #[must_use]
     pub fn authority(&self) -> &str {
-        &self.authority
+        self.authority.as_str()
     }
 
     /// The host alone.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host)
+        let authority = self.authority();
+        authority.rsplit_once(':').map_or(authority, |(host, _)| host)
     }
 
     /// Whether it is this machine.
@@ -276,7 +288,7 @@ pub fn is_loopback(host: &str) -> bool {
 
 impl From<SocketAddr> for Upstream {
     fn from(address: SocketAddr) -> Self {
-        Self { authority: address.to_string() }
+        Self { authority: address.to_string().parse().expect("an address and a port are an authority") }
     }
 }
 

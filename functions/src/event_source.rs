@@ -42,7 +42,7 @@ pub struct Functions {
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
     /// It could not be called.
-    #[error("function {function} cannot be invoked: {reason}")]
+    #[error("function {function} cannot be invoked: {reason}; does the emulator run, and does it have this function?")]
     NotInvoked {
         /// Which.
         function: String,

@@ -75,6 +75,12 @@ function marksPlugin(marks, named) {
       ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
     }
     ctx.setLineDash([]);
+    // The path of a violation that somebody asked to see.
+    ctx.fillStyle = colour("c4");
+    for (const at of marks.path || []) {
+      const x = Math.round(u.valToPos(at, "x", true));
+      if (x >= bbox.left && x <= bbox.left + bbox.width) ctx.fillRect(x - ratio / 2, bbox.top, ratio, bbox.height);
+    }
     if (named) {
       ctx.font = FONT.replace("12px", 11 * ratio + "px");
       ctx.textAlign = "left";
@@ -136,6 +142,17 @@ function shareZoom(u, key) {
 function resetZoom() {
   const first = timeCharts[0];
   if (first) first.setScale("x", { min: first.data[0][0], max: first.data[0][first.data[0].length - 1] });
+}
+
+// Zooms all charts to some moments, with some room around them, and marks them.
+function showMoments(marks, moments) {
+  const first = timeCharts[0];
+  if (!first || moments.length === 0) return;
+  const xs = first.data[0], low = xs[0], high = xs[xs.length - 1], bucket = xs.length > 1 ? xs[1] - xs[0] : 1;
+  marks.path = moments;
+  const [from, to] = [Math.min(...moments), Math.max(...moments)], room = Math.max(3 * bucket, (to - from) * 0.15);
+  first.setScale("x", { min: Math.max(low, Math.min(from - room, high - bucket)), max: Math.min(high, Math.max(to + room, low + bucket)) });
+  for (const u of timeCharts) u.redraw(false);
 }
 
 // Arrows move the cursor, + and - zoom around it, 0 shows the whole run.

@@ -168,6 +168,29 @@
     });
   }
 
+  // A leak is a line that climbs; below a few weighings there is no line.
+  function weights(parent) {
+    const processes = series.weights || [];
+    const weighed = processes.length ? processes[0].memory.filter((value) => value != null).length : 0;
+    if (weighed < 3) return;
+    const quantity = (title, about, key, scale) => chart(parent, {
+      ...overTime, title, about, height: 180, rangeY: fromZero,
+      lines: processes.filter((process) => process[key].some((value) => value != null))
+        .map((process, index) => ({ label: process.process, values: process[key].map((value) => (value == null ? null : value / scale)), ...style(index) })),
+    });
+    quantity("Memory", "resident, MiB", "memory", 1048576);
+    quantity("File handles", "sockets among them", "files", 1);
+    quantity("Tasks", "alive, where a process tells", "tasks", 1);
+    const database = (series.database || []).map((bytes) => (bytes == null ? null : bytes / 1048576));
+    chart(parent, {
+      ...overTime, title: "Threads and database", about: "threads of all processes; the file, MiB", height: 180, rangeY: fromZero,
+      lines: [
+        { label: "threads", values: x.map((_, at) => processes.reduce((sum, process) => (process.threads[at] == null ? sum : (sum || 0) + process.threads[at]), null)), ...style(0) },
+        ...(database.length ? [{ label: "database", values: database, ...style(1) }] : []),
+      ],
+    });
+  }
+
   // The worst value has no 1/(1-q); it stands where one in all the values would.
   function percentiles(parent) {
     const curves = [
@@ -200,6 +223,7 @@
     faults(charts);
     for (const product of series.stock) stock(charts, product);
     queues(charts);
+    weights(charts);
     percentiles(curve);
     document.documentElement.dataset.charts = String(document.querySelectorAll(".uplot canvas").length);
   }
@@ -212,6 +236,15 @@
   });
   dark.addEventListener("change", draw);
   document.getElementById("reset-zoom").addEventListener("click", resetZoom);
+  for (const button of document.querySelectorAll(".on-charts")) {
+    button.addEventListener("click", () => {
+      showMoments(overTime.marks, button.dataset.moments.split(" ").map(Number));
+      const title = document.getElementById("time-title");
+      title.tabIndex = -1;
+      title.focus({ preventScroll: true });
+      title.scrollIntoView();
+    });
+  }
   // Paper is white whatever the screen was; everything folded is opened.
   let before;
   addEventListener("beforeprint", () => {

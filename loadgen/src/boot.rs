@@ -1,13 +1,14 @@
 //! Boot: the reference pipeline as processes of its own, on free ports, ready to be bought from.
 //!
 //! Every role is this program again (`loadgen reference serve …`), so one binary suffices and a killed role is really killed. What they
-//! share (database, broker journal) stands in a temporary folder that goes when the [`System`] is dropped.
+//! share (database, broker journal) stands in a temporary folder that goes when the [`System`] is dropped, or the process is killed ([`workplace`]).
 
 mod attach;
 pub mod crew;
 mod layout;
 pub mod role;
 pub mod whereabouts;
+pub mod workplace;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +22,6 @@ use reference::messaging::config::{AwsConfig, AwsConfigError, AwsCredentials};
 use reference::messaging::provision::{ProvisionError, ProvisionOptions, Provisioned};
 use reference::messaging::{Aws, receive::Queue};
 use reference::store::{self, Scratch, StoreError};
-use tempfile::TempDir;
 use tokio::sync::watch;
 
 pub use self::layout::ROLES;
@@ -30,6 +30,7 @@ use self::crew::Crew;
 use self::layout::Layout;
 use self::role::{RoleError, UnaskedEnd};
 use self::whereabouts::Whereabouts;
+use self::workplace::Workplace;
 use crate::faults::{HopError, Hops};
 use crate::ground::Ground;
 use crate::history::writer::Recorder;
@@ -39,28 +40,28 @@ use crate::scenario::{EditionName, Scenario};
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
     /// No folder for databases and journals.
-    #[error("cannot make a temporary folder for the pipeline's data")]
+    #[error("cannot make a temporary folder for the pipeline's data (TMPDIR names another place)")]
     Folder(#[source] std::io::Error),
     /// A role did not come up.
     #[error(transparent)]
     Role(#[from] RoleError),
     /// A role came up without saying where it listens.
-    #[error("{listener} did not say where it listens")]
+    #[error("{listener} did not say where it listens; is the program of another version than this one?")]
     NoAddress {
         /// The listener, which has the role's name.
         listener: &'static str,
     },
     /// The endpoint of the broker is of no use.
-    #[error("the broker's address cannot be used")]
+    #[error("the broker's address cannot be used; give another with --backend")]
     Aws(#[from] AwsConfigError),
     /// A hop could not be tapped.
     #[error(transparent)]
     Hop(#[from] HopError),
     /// The database cannot be used.
-    #[error("the database cannot be used")]
+    #[error("the database cannot be used; give another with --database, or none for a file of the run's own")]
     Database(#[from] StoreError),
     /// Topics and queues could not be made.
-    #[error("cannot provision topics and queues")]
+    #[error("cannot provision topics and queues at the endpoint; give another with --backend")]
     Provision(#[from] ProvisionError),
 }
 
@@ -101,7 +102,7 @@ pub struct System {
     /// The database that was taken for this run, where it is a server's.
     scratch: Option<Scratch>,
     // Last, so that it goes when the processes are gone.
-    _data: Option<Arc<TempDir>>,
+    _data: Option<Arc<Workplace>>,
 }
 
 /// The pipeline's queues, as an observer sees them.
@@ -145,13 +146,17 @@ impl System {
             defects::ask_for(defect);
         }
         let edition = edition_of(scenario);
-        let data = Arc::new(tempfile::Builder::new().prefix("rushproof-").tempdir().map_err(BootError::Folder)?);
+        let data = Arc::new(Workplace::open().map_err(BootError::Folder)?);
         let crew = Crew::new(recorder);
         let mut layout = Layout::new(scenario, seed, defect, data.path(), logs);
         if let Some(scratch) = scratch {
             layout.found_database(scratch.url());
             let server = store::server_of(scratch.url()).expect("a scratch database is one of a server");
-            for role in Layout::DATABASE_ROLES {
+            hops.may_reach("database", &server)?;
+            // Only where something is to happen there: a purchase is a dozen statements, so taps that only look on would carry ten times what all
+            // others carry together, in the process that must not be late (in a rush they made it so, by seconds).
+            let tapped: &[&'static str] = if strikes_database(&scenario.faults) { &Layout::DATABASE_ROLES } else { &[] };
+            for &role in tapped {
                 let tap = hops.stand(&format!("database.{role}"), TapKind::Tcp, &server).await?;
                 layout.found_way_to_database(role, store::at(scratch.url(), &tap));
             }
@@ -222,6 +227,13 @@ impl System {
         self.crew.stop().await;
         discard(self.scratch).await;
     }
+}
+
+/// Whether something is planned for the way to the database.
+fn strikes_database(planned: &chaos::plan::Plan) -> bool {
+    let there = |hop: &str| hop == "database" || hop.starts_with("database.");
+    let by_rule = planned.rules.iter().any(|rule| rule.select.hop.as_deref().is_none_or(there));
+    by_rule || planned.incidents.iter().any(|incident| incident.what.hop().is_some_and(there))
 }
 
 /// Drops what was made for the run. Not to be able to is a pity, and no reason to doubt the run.

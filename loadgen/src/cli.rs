@@ -1,6 +1,9 @@
 //! The command line, parsed once into a checked [`Request`].
 
+mod compare;
 mod execute;
+mod handout;
+mod live;
 mod many;
 mod shards;
 mod shrink;
@@ -9,13 +12,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use reference::defects::{BadDefect, Defect};
 
+pub use self::compare::CompareArgs;
 pub use self::execute::main;
-pub use self::shards::{ShardArgs, WatchArgs};
+pub use self::handout::Handout;
+pub use self::live::LiveArgs;
+pub use self::shards::{Mistakes, ShardArgs, WatchArgs};
 pub use self::shrink::ShrinkArgs;
 use crate::ground::Ground;
+use crate::live::LiveSettings;
 use crate::report::Format;
 
 /// What `loadgen --help` says.
@@ -62,6 +70,9 @@ pub struct RunArgs {
     /// Where results go
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Watching it
+    #[command(flatten)]
+    pub live: LiveArgs,
     /// Part of a run on many machines
     #[command(flatten)]
     pub shards: ShardArgs,
@@ -189,6 +200,9 @@ enum Command {
         /// Result file of an earlier run that this one must not be slower than
         #[arg(long, value_name = "RESULT.JSON")]
         gate: Option<PathBuf>,
+        /// Write result and reports into the folder again, as this version makes them
+        #[arg(long)]
+        write: bool,
         /// What is printed on standard output
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
@@ -207,6 +221,8 @@ enum Command {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Lay two runs, or two folders of runs, beside each other, and say whether the second is slower
+    Compare(CompareArgs),
     /// From a run that failed to the smallest fault plan that still fails in the same way
     Shrink(ShrinkArgs),
     /// Watch a run on many machines: have the pipeline, observe it, drain it when all shards are done, read what remains
@@ -225,10 +241,19 @@ enum Command {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Write a page that lists the runs of a folder, with their verdicts and links to their reports
+    Index {
+        /// Folder with run folders in it
+        #[arg(default_value = "reports")]
+        folder: PathBuf,
+    },
     /// List the scenarios, or explain one
     Scenarios {
         /// Scenario to explain: a name, or the path of a TOML file
         name: Option<String>,
+        /// All of them as the page of the book, docs/scenarios.md
+        #[arg(long, conflicts_with = "name")]
+        markdown: bool,
     },
     /// List the mistakes that the reference pipeline can be asked to make, what each violates, and the scenario meant for it
     Defects,
@@ -239,6 +264,8 @@ enum Command {
         #[command(subcommand)]
         command: TargetCommand,
     },
+    #[command(flatten)]
+    Handout(Handout),
     /// Be a leash for a program that knows nothing of us: whatever it starts ends with the run
     #[command(hide = true)]
     Leash {
@@ -248,6 +275,12 @@ enum Command {
         /// Program and arguments
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
+    },
+    /// Wait for the harness to end, then remove its temporary folder if it could not (the harness starts its own program this way)
+    #[command(hide = true)]
+    Janitor {
+        /// The folder
+        folder: PathBuf,
     },
     /// Be the reference pipeline (the harness starts its own program this way, so that one binary suffices)
     #[command(hide = true, disable_help_flag = true)]
@@ -292,6 +325,8 @@ pub enum Request {
         ground: Ground,
         /// Where results go.
         output: OutputArgs,
+        /// Where it can be watched.
+        live: Option<LiveSettings>,
     },
     /// Verify again.
     Check {
@@ -299,9 +334,13 @@ pub enum Request {
         run: PathBuf,
         /// Baseline of the gate.
         gate: Option<PathBuf>,
+        /// Whether the reports are written again.
+        write: bool,
         /// Shape of the result.
         format: Format,
     },
+    /// Compare runs.
+    Compare(CompareArgs),
     /// Shrink a plan.
     Shrink(ShrinkArgs),
     /// Run a plan again.
@@ -343,10 +382,17 @@ pub enum Request {
         /// Where results go.
         output: OutputArgs,
     },
+    /// List the runs of a folder.
+    Index {
+        /// Which.
+        folder: PathBuf,
+    },
     /// List scenarios or explain one.
     Scenarios {
         /// Which.
         name: Option<String>,
+        /// All of them, as a page.
+        markdown: bool,
     },
     /// List the defects.
     Defects,
@@ -359,6 +405,8 @@ pub enum Request {
         /// What may be reached.
         reach: ReachArgs,
     },
+    /// Hand something out.
+    Handout(Handout),
     /// Be a leash.
     Leash {
         /// How long the program may take to end.
@@ -366,11 +414,22 @@ pub enum Request {
         /// Program and arguments.
         command: Vec<OsString>,
     },
+    /// Remove a temporary folder whose owner was killed.
+    Janitor {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Be the pipeline.
     Reference {
         /// Its arguments.
         args: Vec<OsString>,
     },
+}
+
+/// The command line, for whoever checks one without running it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the command line.
@@ -380,26 +439,35 @@ pub enum Request {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
     let cli = Cli::try_parse_from(args)?;
     Ok(match cli.command {
-        Some(Command::Check { run, gate, format }) => Request::Check { run, gate, format },
+        Some(Command::Check { run, gate, write, format }) => Request::Check { run, gate, write, format },
         Some(Command::Replay { run, fired, reach, ground, output }) => {
             Request::Replay { run, fired, reach, ground: ground.ground(), output }
         }
+        Some(Command::Compare(args)) => Request::Compare(args),
         Some(Command::Shrink(args)) => Request::Shrink(args),
         Some(Command::Watch(args)) => Request::Watch(args),
         Some(Command::Merge { folders, gate, clock_uncertainty, output }) => Request::Merge { folders, gate, clock_uncertainty, output },
-        Some(Command::Scenarios { name }) => Request::Scenarios { name },
+        Some(Command::Index { folder }) => Request::Index { folder },
+        Some(Command::Scenarios { name, markdown }) => Request::Scenarios { name, markdown },
         Some(Command::Defects) => Request::Defects,
         Some(Command::Matrix(args)) => Request::Matrix(args),
         Some(Command::Target { command: TargetCommand::Check { file, reach } }) => Request::CheckTarget { file, reach },
+        Some(Command::Handout(handout)) => Request::Handout(handout),
         Some(Command::Leash { grace_ms, command }) => Request::Leash { grace: Duration::from_millis(grace_ms), command },
+        Some(Command::Janitor { folder }) => Request::Janitor { folder },
         Some(Command::Reference { args }) => Request::Reference { args },
         None => {
-            let RunArgs { scenario, target, seed, defect, gate, reach, ground, output, shards } = cli.run;
+            let RunArgs { scenario, target, seed, defect, gate, reach, ground, output, live, shards } = cli.run;
             let scenario = scenario.expect("clap requires it when there is no subcommand");
+            if shards.given() && ground.backend.is_some() {
+                let not_here = "--backend is for who starts the pipeline: give it to `loadgen watch`, and leave it out here";
+                return Err(Cli::command().error(ErrorKind::ArgumentConflict, not_here));
+            }
             if shards.given() {
                 Request::Shard { scenario, seed, shards, reach, output }
             } else {
-                Request::Run { scenario, target, seed, defect, gate, reach, ground: ground.ground(), output }
+                let (ground, live) = (ground.ground(), live.settings());
+                Request::Run { scenario, target, seed, defect, gate, reach, ground, output, live }
             }
         }
     })

@@ -70,7 +70,7 @@ pub enum HopError {
         host: String,
     },
     /// No port for the tap.
-    #[error("hop {hop}: cannot listen on loopback")]
+    #[error("hop {hop}: cannot listen on a free port of loopback; is the limit of open files (ulimit -n) too low?")]
     Listen {
         /// The hop.
         hop: String,
@@ -137,11 +137,7 @@ impl Hops {
     /// [`HopError`], naming the hop.
     pub async fn stand(&self, hop: &str, kind: TapKind, address: &str) -> Result<String, HopError> {
         let (authority, path) = split(address);
-        let unusable = |source| HopError::Address { hop: hop.to_owned(), address: address.to_owned(), source };
-        let upstream = Upstream::parse(&authority).map_err(unusable)?;
-        if !upstream.is_loopback() && !self.allow_remote.iter().any(|host| host == upstream.host()) {
-            return Err(HopError::Remote { hop: hop.to_owned(), host: upstream.host().to_owned() });
-        }
+        let upstream = self.may_reach(hop, &authority)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = TcpListener::bind(loopback).await.map_err(|source| HopError::Listen { hop: hop.to_owned(), source })?;
         let point = Hop::new(hop, self.faults.clone())
@@ -161,6 +157,19 @@ impl Hops {
         let standing = Standing { hop: hop.to_owned(), kind, upstream, tap };
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).push(standing);
         Ok(entrance)
+    }
+
+    /// Refuses what is no address ("127.0.0.1:3306"), and what stands on another machine, unless its host was named.
+    ///
+    /// # Errors
+    /// [`HopError`], naming the hop.
+    pub fn may_reach(&self, hop: &str, address: &str) -> Result<Upstream, HopError> {
+        let unusable = |source| HopError::Address { hop: hop.to_owned(), address: address.to_owned(), source };
+        let upstream = Upstream::parse(address).map_err(unusable)?;
+        if upstream.is_loopback() || self.allow_remote.iter().any(|host| host == upstream.host()) {
+            return Ok(upstream);
+        }
+        Err(HopError::Remote { hop: hop.to_owned(), host: upstream.host().to_owned() })
     }
 
     /// Names of all hops.

@@ -19,6 +19,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::comparable::obstacles;
 use crate::history::event::Phase;
 use crate::report::number::micros;
 use crate::result::RunResult;
@@ -72,7 +73,9 @@ pub struct GateOutcome {
 }
 
 impl GateOutcome {
-    fn of(checks: Vec<Check>) -> Self {
+    /// The worst of the checks is the whole; no check at all says nothing.
+    #[must_use]
+    pub fn of(checks: Vec<Check>) -> Self {
         let decision = checks.iter().map(|check| check.decision).max().unwrap_or(Decision::Inconclusive);
         GateOutcome { decision, checks }
     }
@@ -100,7 +103,7 @@ fn word(decision: Decision) -> &'static str {
 #[must_use]
 pub fn compare(current: &RunResult, baseline: &RunResult) -> GateOutcome {
     let mut checks = vec![verdict(current)];
-    let obstacles = comparable::obstacles(current, baseline);
+    let obstacles = obstacles(current, baseline);
     if obstacles.is_empty() {
         checks.extend([latency(current, baseline), achieved(current, baseline)]);
         checks.extend(cost(current, baseline));

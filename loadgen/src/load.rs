@@ -9,12 +9,15 @@ mod attempt;
 mod buyer;
 mod crowd;
 mod engine;
+mod framing;
 mod interrupt;
 mod ledger;
+mod own_thread;
 mod pool;
 mod request;
 mod schedule;
 mod target;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use engine::EngineError;
 pub use interrupt::keep_interrupts;
+pub use own_thread::run_on_own_thread;
 pub use target::Target;
 
 use self::crowd::Crowd;
@@ -89,14 +93,30 @@ pub enum LoadError {
         why: String,
     },
     /// goose did not run.
-    #[error("the load engine failed: {0}")]
+    #[error("the load engine failed")]
     Engine(#[from] EngineError),
     /// What happens can no longer be written down.
-    #[error("the load was ended because the history cannot be written: {0}")]
+    #[error("the load was ended because the history cannot be written: {0}; make space, or choose another place with --out")]
     History(String),
+    /// The load's thread could not be had.
+    #[error("cannot start the thread of the load: {0}; is the limit of processes (ulimit -u) too low?")]
+    Thread(String),
     /// A bug of the harness: a buyer's task panicked.
-    #[error("{0} buyers ended with a panic; the run proves nothing")]
+    #[error("{0} buyers ended with a panic, so the run proves nothing; that is a bug of this program, and the lines above say where")]
     Panicked(u64),
+}
+
+/// Takes an answer apart as buyers do, and says how many bytes of it were its body: for tests that feed it anything.
+#[doc(hidden)]
+#[must_use]
+pub fn rehearse(answer: &[u8]) -> Option<usize> {
+    let head = framing::head(answer).ok()??;
+    let rest = &answer[head.length..];
+    match head.framing {
+        framing::Framing::Length(length) => Some(length.min(rest.len())),
+        framing::Framing::Chunked => framing::chunks(rest).ok()?.map(|(body, end)| body.len().min(end)),
+        framing::Framing::UntilClosed => Some(rest.len()),
+    }
 }
 
 /// The longest that a load can take from its begin until its last buyer is done, whatever is answered.

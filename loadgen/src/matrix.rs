@@ -73,10 +73,10 @@ pub enum MatrixError {
     #[error(transparent)]
     Scenario(#[from] ScenarioErrors),
     /// Nothing is left to run.
-    #[error("there is nothing to run: no scenario was chosen")]
+    #[error("there is nothing to run: no scenario was chosen; name some with --scenarios, or leave it out for all")]
     Nothing,
     /// Runs cannot be started.
-    #[error("cannot run {what}")]
+    #[error("cannot run {what} as a process of its own")]
     Run {
         /// What was tried.
         what: String,

@@ -92,12 +92,13 @@ async fn show_lines(state: Arc<ProgressState>, stop: CancellationToken) {
     let mut ticks = interval(LINE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut rates = Rates::new(Instant::now());
+    let mut reader = state.reader();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let snapshot = state.snapshot();
+        let snapshot = reader.snapshot();
         let rate = rates.next(Instant::now(), snapshot.sent);
         // Nobody is left to tell when stderr is closed; the run goes on.
         let _ = writeln!(std::io::stderr(), "{}", plain(&snapshot, rate));
@@ -112,12 +113,13 @@ async fn show_panel(state: Arc<ProgressState>, colour: bool, stop: CancellationT
     let mut ticks = interval(PANEL_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut rates = Rates::new(Instant::now());
+    let mut reader = state.reader();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let snapshot = state.snapshot();
+        let snapshot = reader.snapshot();
         let rate = rates.next(Instant::now(), snapshot.sent);
         let total = snapshot.load_duration.as_millis().max(1) as u64;
         let done = match snapshot.phase {

@@ -11,7 +11,7 @@ pub mod markdown;
 pub mod number;
 mod recovery;
 pub mod series;
-mod words;
+pub(crate) mod words;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -25,6 +25,9 @@ use crate::result::{ResultError, RunResult};
 
 /// Environment variable in which GitHub names the file for a step's summary.
 pub const STEP_SUMMARY_VARIABLE: &str = "GITHUB_STEP_SUMMARY";
+
+/// Name of the report in the run folder.
+pub const HTML_FILE: &str = "report.html";
 
 /// What is printed on stdout at the end of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -55,17 +58,17 @@ pub struct Written {
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum ReportError {
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: io::Error },
-    #[error("cannot append to {path}, the step summary named by {STEP_SUMMARY_VARIABLE}")]
+    #[error("cannot append to {path}, the step summary named by {STEP_SUMMARY_VARIABLE}; unset that, or name a file that you may write")]
     StepSummary { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Result(#[from] ResultError),
-    #[error("cannot render the HTML report")]
+    #[error("cannot render the HTML report; the run is kept, and `loadgen check` of a mended version renders it")]
     Html(#[from] html::HtmlError),
-    #[error("cannot render the JUnit report")]
+    #[error("cannot render the JUnit report; the run is kept, and `loadgen check` of a mended version renders it")]
     Junit(#[from] junit::JunitError),
-    #[error("cannot render the result as JSON")]
+    #[error("cannot render the result as JSON; the run is kept, and `loadgen check` of a mended version renders it")]
     Json(#[from] serde_json::Error),
     #[error("`{0}` is no output format: use human, json, junit or markdown")]
     UnknownFormat(String),
@@ -92,7 +95,7 @@ impl FromStr for Format {
 /// When something cannot be rendered or written; the message names the file.
 pub fn write_all(folder: &Path, result: &RunResult, histograms: &Histograms, step_summary: Option<&Path>) -> Result<Written, ReportError> {
     let files = [
-        ("report.html", html::render(result)?),
+        (HTML_FILE, html::render(result)?),
         ("report.md", markdown::render(result)),
         ("junit.xml", junit::render(result)?),
         ("latency.hgrm", hgrm::render(&histograms.intended.purchases())),

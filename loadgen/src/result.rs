@@ -92,11 +92,11 @@ pub struct RunInfo {
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum ResultError {
-    #[error("cannot read {path}")]
+    #[error("cannot read {path} (give the result.json of a run, or its folder)")]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: io::Error },
-    #[error("{path} is not a result of this tool (expected a JSON object with `schema: {SCHEMA}`)")]
+    #[error("{path} is not a result of this tool (a JSON object with `schema: {SCHEMA}`); give the result.json of a run")]
     Malformed { path: PathBuf, source: serde_json::Error },
     #[error("{path} has schema {found}, this version reads {SCHEMA}: run it again, or use the version that wrote it")]
     Schema { path: PathBuf, found: u64 },

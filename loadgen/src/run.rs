@@ -19,6 +19,7 @@ use self::judge::JudgeError;
 use crate::exit::Exit;
 use crate::gate::{self, Decision, GateOutcome};
 use crate::ground::Ground;
+use crate::live::{Live, LiveError, LiveSettings};
 use crate::plan::Plan;
 use crate::progress::Display;
 use crate::report;
@@ -43,6 +44,8 @@ pub struct Order {
     pub baseline: Option<RunResult>,
     /// How progress is shown.
     pub display: Display,
+    /// Where the run can be watched, when it can.
+    pub live: Option<LiveSettings>,
     /// Hosts beyond loopback that the run may reach.
     pub allow_remote: Vec<String>,
     /// What the pipeline stands on.
@@ -50,11 +53,12 @@ pub struct Order {
 }
 
 impl Order {
-    fn manner(&self) -> Manner<'_> {
+    fn manner<'o>(&'o self, live: Option<&'o Live>) -> Manner<'o> {
         Manner {
             defect: self.defect,
             faults: self.faults.as_ref(),
             display: self.display,
+            live,
             allow_remote: &self.allow_remote,
             ground: &self.ground,
         }
@@ -75,6 +79,13 @@ pub struct Finished {
 /// Why a run has no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// Spans cannot be sent to where they should be.
+    #[cfg(feature = "otel")]
+    #[error(transparent)]
+    Collector(#[from] reference::trace::export::BadCollector),
+    /// The live page cannot be served.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// The run folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -112,6 +123,13 @@ impl Finished {
 /// # Errors
 /// [`RunError`] when the harness itself could not do its work. What was written until then stays in the run folder.
 pub async fn run(order: &Order, interrupts: &Interrupts) -> Result<Finished, RunError> {
+    #[cfg(feature = "otel")]
+    reference::trace::export::start("rushproof-buyers", |name| std::env::var(name).ok())?;
+    // First of all: an address that cannot be had is found out before anything has happened.
+    let live = match order.live {
+        Some(settings) => Some(Live::open(settings).await?),
+        None => None,
+    };
     let plan = Plan::derive_on(order.ground.database_kind(), &order.scenario, order.seed);
     let folder = RunFolder::create(&order.out, &plan)?;
     eprint!("{plan}\n  run folder: {}\n", folder.path().display());
@@ -125,7 +143,11 @@ pub async fn run(order: &Order, interrupts: &Interrupts) -> Result<Finished, Run
         eprintln!("  defect: {defect}: {}", defect.about());
     }
 
-    let mut stand = Stand::build(&plan, &folder, &order.manner(), interrupts)?;
+    if let Some(live) = &live {
+        eprintln!("  live page: {}", live.url());
+    }
+
+    let mut stand = Stand::build(&plan, &folder, &order.manner(live.as_ref()), interrupts)?;
     if let Some(system) = stand.boot().await? {
         let eye = stand.eye(&system).await?;
         stand.load(&system).await?;
@@ -137,6 +159,11 @@ pub async fn run(order: &Order, interrupts: &Interrupts) -> Result<Finished, Run
 
     let (result, histograms) = judge::judge(&folder, &plan, measured)?;
     report::write_all(folder.path(), &result, &histograms, report::step_summary_from_env().as_deref())?;
+    #[cfg(feature = "otel")]
+    reference::trace::export::flush().await;
+    if let Some(live) = live {
+        live.conclude(&result, folder.path(), &interrupts.soft).await;
+    }
     Ok(Finished::new(folder.path().to_owned(), result, order.baseline.as_ref()))
 }
 

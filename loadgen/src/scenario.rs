@@ -7,6 +7,7 @@ mod against;
 pub mod draft;
 mod faults;
 mod mistake;
+pub mod page;
 mod parse;
 mod shipped;
 pub mod swarm;
@@ -209,6 +210,9 @@ pub struct Limits {
     pub dead_letters: Option<u64>,
     /// Mails for one sold-out episode, where no mail's answer is lost; otherwise a few may be repetitions.
     pub mails_per_episode: Option<u64>,
+    /// By how many percent memory, file handles, threads and tasks of a process may grow from the second quarter of the load to its last; without
+    /// it nobody asks.
+    pub growth_percent: Option<u64>,
 }
 
 /// Bounds beyond which a run is stopped, healed and reported.

@@ -82,7 +82,9 @@ pub enum ShardError {
     #[error(transparent)]
     Whereabouts(#[from] WhereaboutsError),
     /// Nobody sells.
-    #[error("nobody sold at {address} until it was time to begin: {reason}")]
+    #[error(
+        "nobody sold at {address} until it was time to begin: {reason}; begin later with --start-at, or look whether the pipeline runs"
+    )]
     NobodySells {
         /// Where.
         address: String,

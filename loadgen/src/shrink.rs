@@ -75,13 +75,13 @@ pub enum ShrinkError {
     Judge(#[from] JudgeError),
     #[error("the run did not fail (its verdict was {0:?}), so there is nothing to shrink")]
     NotFailed(Verdict),
-    #[error("the run did not violate \"{wanted}\", but {violated}")]
+    #[error("the run did not violate \"{wanted}\", but {violated}; name one of these, or none")]
     NotViolated { wanted: &'static str, violated: String },
-    #[error("the scenario of the run is not TOML")]
+    #[error("the scenario of the run is not TOML; use the version that wrote it")]
     Toml(#[from] toml::de::Error),
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: io::Error },
-    #[error("cannot run a smaller plan")]
+    #[error("cannot run a smaller plan as a process of its own")]
     Run(#[source] io::Error),
 }
 

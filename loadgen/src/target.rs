@@ -10,12 +10,13 @@
 //! | `stranger` | the target, running, with everything around it that the harness plays |
 //! | `process`, [`leash`] | its processes: none of them outlives the run |
 //! | `factory`, `queues` | the legacy factory, SQS, SNS and SES, as its file describes them |
-//! | `view`, `access`, `ask` | what can be seen of it, now and in the end |
+//! | `view`, `access`, `ask`, `database` | what can be seen of it, now and in the end |
 
 mod access;
 pub mod answer;
 mod ask;
 pub mod check;
+mod database;
 mod factory;
 pub mod leash;
 mod parse;
@@ -33,6 +34,10 @@ use std::time::Duration;
 
 use chaos::plan::{Mistake, listed};
 
+pub use self::database::DatabaseError;
+pub use self::factory::FactoryError;
+pub use self::process::StartError;
+pub use self::queues::QueueError;
 pub use self::stranger::{Stranger, StrangerError};
 pub use self::view::View;
 
@@ -236,7 +241,7 @@ pub struct Drained {
 #[derive(Debug, thiserror::Error)]
 pub enum TargetErrors {
     /// The file could not be read.
-    #[error("cannot read the target {}", path.display())]
+    #[error("cannot read the target {} (give the path of a TOML file that you may read)", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -265,6 +270,20 @@ impl Target {
         let mut target = Self::parse(&path.display().to_string(), &text)?;
         target.folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         Ok(target)
+    }
+
+    /// Whether every variable of the environment that the file names is set.
+    ///
+    /// # Errors
+    /// The names of those that are not.
+    pub fn check_environment(&self) -> Result<(), Vec<String>> {
+        let lines = self.text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let templates: Vec<Template> = lines.map(Template::parse).collect();
+        let mut missing: Vec<String> =
+            templates.iter().flat_map(Template::variables).filter(|name| std::env::var(name).is_err()).map(str::to_owned).collect();
+        missing.sort();
+        missing.dedup();
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
     }
 
     /// Who consumes what, as far as the file says. A stranger's receipts cannot be seen, so none of them is ever known as done.

@@ -22,6 +22,7 @@ mod evidence;
 mod factory_not_overrun;
 mod finding;
 mod fingerprint;
+mod interner;
 mod model;
 mod no_lost_order;
 mod no_overselling;
@@ -31,6 +32,7 @@ mod one_effect;
 mod operations_informed;
 mod recovers_in_time;
 mod state;
+mod steadiness;
 mod verdict;
 mod witness;
 
@@ -43,17 +45,17 @@ use self::judgement::{Judgement, Proof, PropertyResult, Violation};
 use self::model::Model;
 use self::property::Property;
 use self::state::Gap;
-use crate::history::event::Line;
+use crate::history::Lines;
 
 /// Judges a history.
 ///
 /// `open` opens it from its beginning, and is called once, or twice when a violation wants its witness. A history that cannot be opened or
 /// read to its end is judged as far as it goes, and the verdict is UNKNOWN at best. Memory grows with the number of orders
-/// (about 160 bytes each, with their ids, messages and operations), not with the length of the history.
-pub fn judge<S, I, E>(open: S, expectations: &Expectations) -> Proof
+/// (about 140 bytes each, with their ids, messages and operations), not with the length of the history.
+pub fn judge<S, L, E>(open: S, expectations: &Expectations) -> Proof
 where
-    S: Fn() -> Result<I, E>,
-    I: Iterator<Item = Result<Line, E>>,
+    S: Fn() -> Result<L, E>,
+    L: Lines,
     E: Display,
 {
     let mut model = Model::new(expectations);

@@ -41,6 +41,7 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+pub use self::ses::Letter;
 pub use self::{
     activity::Activity,
     options::{AbandonedPoll, BrokerLimits, BrokerOptions},
@@ -71,10 +72,10 @@ pub struct Broker {
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The options contradict themselves.
-    #[error("broker options: {0}")]
+    #[error("broker options: {0}; put that right where the broker is opened")]
     Options(String),
     /// The folder cannot be used.
-    #[error("broker folder {}", .0.display())]
+    #[error("the broker's folder {} cannot be used (may you write there, and is there space?)", .0.display())]
     Folder(PathBuf, #[source] io::Error),
     /// Another process has this folder open.
     #[error("broker folder {} is in use by another process; end it, or choose another folder", .0.display())]
@@ -117,6 +118,11 @@ impl Broker {
         Ok(Self { world: Arc::new(world) })
     }
 
+    /// Answers one request as if it had come through a listener; a long poll ends at once.
+    pub async fn ask(&self, head: &http::request::Parts, body: &[u8]) -> http::Response<http_body_util::Full<bytes::Bytes>> {
+        listener::ask(&self.world, head, body).await
+    }
+
     /// Serves until the shutdown. Long polls are then answered with nothing, and what else is under way is finished within
     /// [`BrokerLimits::shutdown_grace`]. May be called for several listeners.
     ///
@@ -136,6 +142,12 @@ impl Broker {
             tracing::error!(%error, "collecting the journal's garbage ended early");
         }
         result
+    }
+
+    /// The latest e-mails, newest first, at most `most` of them.
+    #[must_use]
+    pub fn latest_mails(&self, most: usize) -> Vec<Letter> {
+        self.world.mailbox().mails().rev().take(most).map(Letter::from).collect()
     }
 
     /// What goes on at this moment, over all listeners.

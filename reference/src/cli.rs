@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::args::{PipelineArgs, ServeArgs};
 use crate::config::problems::{Problem, Problems};
@@ -91,6 +91,12 @@ enum Api {
     Sales,
     /// The legacy factory's API
     Factory,
+}
+
+/// The command line, for whoever checks one without running it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs one command. The first argument is the program's name, as in `std::env::args_os`; or, from a program that carries the pipeline

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
+
 use crate::drills;
 
 /// The time of day.
@@ -30,6 +32,18 @@ impl WallClock {
         })
     }
 
+    /// Shows the machine's time of day as it is now, and from here on only goes forward, as fast as time does: for times that are compared
+    /// with each other within one process, whoever sets the machine's clock meanwhile.
+    #[must_use]
+    pub fn steady() -> Self {
+        Self::steady_from(Self::system().micros())
+    }
+
+    fn steady_from(zero: i64) -> Self {
+        let began = Instant::now();
+        Self::from_fn(move || zero.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// A clock of one's own; it answers microseconds since the Unix epoch.
     pub fn from_fn(micros: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(micros))
@@ -45,5 +59,18 @@ impl WallClock {
 impl std::fmt::Debug for WallClock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "WallClock({})", self.micros())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_steady_clock_goes_as_fast_as_time_does_and_asks_nobody() {
+        let clock = WallClock::steady_from(1_000);
+        assert_eq!(clock.micros(), 1_000);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(clock.micros(), 3_001_000);
     }
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::config::args::{PipelineArgs, ServeArgs};
 use crate::config::check::{
-    address, admin_key, check_neighbours, check_shared_database, factory, listen, mail_address, pipeline, roles, within,
+    address, admin_key, check_neighbours, check_shared_database, factory, listen, live, mail_address, pipeline, roles, within,
 };
 use crate::config::database::Env;
 use crate::config::problems::{Collector, Problems};
@@ -108,6 +108,8 @@ pub struct ServeSettings {
     pub roles: Vec<Role>,
     /// Where it listens.
     pub listen: Listen,
+    /// Where the shop's own page is served, when it is.
+    pub live: Option<SocketAddr>,
     /// Stock of a fresh database.
     pub stock: Vec<StockOverride>,
     /// How the store groups and sheds.
@@ -192,6 +194,7 @@ impl ServeSettings {
         store.group_limit = problems.check("--commit-group (REFERENCE_COMMIT_GROUP)", within(&args.commit_group, 1, 10_000));
         store.purchase_queue = problems.check("--purchase-queue (REFERENCE_PURCHASE_QUEUE)", within(&args.purchase_queue, 1, 1_000_000));
         let settings = Self {
+            live: live(args, &roles, &mut problems),
             listen: listen(&args.listen, &mut problems),
             stock: problems.check("--stock (REFERENCE_STOCK)", stock::parse(args.stock.as_deref(), pipeline.edition)),
             store,

@@ -126,7 +126,7 @@ impl fmt::Display for EpisodeId {
 
 /// A text that is no [`EpisodeId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an episode (PRODUCT#NUMBER)")]
+#[error("{0:?} is not an episode; write PRODUCT#NUMBER, as CP-502101#3")]
 pub struct NotAnEpisode(pub String);
 
 impl FromStr for EpisodeId {

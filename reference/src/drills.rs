@@ -99,7 +99,7 @@ const MOST_SKEW_MICROS: i64 = 24 * 3_600 * 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSkew {
     /// It is no number, or too large a one.
-    #[error("{text:?} is no number of microseconds up to a day ahead or behind")]
+    #[error("{text:?} is no number of microseconds up to a day ahead or behind; write for example -2000000 for two seconds behind")]
     NoSkew {
         /// What was given.
         text: String,

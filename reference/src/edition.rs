@@ -171,6 +171,18 @@ impl Edition {
         ProductId(self.products.first().map_or("", |product| product.id).to_owned())
     }
 
+    /// The stage that works on a queue; empty for a queue of somebody else's.
+    #[must_use]
+    pub fn stage_of(&self, queue: &str) -> &'static str {
+        let stages = [
+            (Some(self.stock_queue), "replenish"),
+            (Some(self.ad_queue), "advertising"),
+            (Some(self.operations_queue), "operations"),
+            (self.delivery_queue, "receiving"),
+        ];
+        stages.into_iter().find(|(name, _)| *name == Some(queue)).map_or("", |(_, stage)| stage)
+    }
+
     /// Pieces that the factory is asked for when `shortage` pieces are missing: never less than the shortage, never more than
     /// [`MAX_QUANTITY`] unless the shortage itself is.
     #[must_use]

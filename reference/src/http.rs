@@ -4,6 +4,7 @@ pub mod body;
 pub mod fields;
 pub mod problem;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +12,20 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::edition::texts;
+use crate::trace::leg::{Kind, Leg};
+use crate::trace::{self, TraceParent};
 use problem::Problem;
 
 /// The longest body of the pipeline's own APIs, in bytes: more than ten times the longest sensible purchase.
@@ -39,6 +43,8 @@ pub struct ServerLimits {
     pub head_timeout: Duration,
     /// How long a request may take from its head to its answer.
     pub request_timeout: Duration,
+    /// How long a client may take none of an answer that is being sent before its connection is cut.
+    pub write_stall: Duration,
     /// Longest request body, in bytes.
     pub body_bytes: usize,
     /// How long requests under way may take to finish once shutdown was asked for.
@@ -51,6 +57,7 @@ impl Default for ServerLimits {
             connections: 10_000,
             head_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(20),
+            write_stall: Duration::from_secs(30),
             body_bytes: MAX_BODY_BYTES,
             drain_timeout: Duration::from_secs(10),
         }
@@ -86,6 +93,7 @@ pub fn guarded(app: Router, limits: ServerLimits) -> Router {
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(axum::Extension(body::BodyLimit(limits.body_bytes)))
         .layer(middleware::from_fn(move |request, next| within(patience, request, next)))
+        .layer(middleware::from_fn(traced))
         .layer(CatchPanicLayer::custom(|_| {
             // The panic hook has told the rest; the client learns that nothing is certain.
             tracing::error!("a request handler panicked");
@@ -102,6 +110,22 @@ async fn within(patience: Duration, request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => Problem::unknown(StatusCode::GATEWAY_TIMEOUT, texts::UNKNOWN_RESULT).into_response(),
     }
+}
+
+/// The request as a leg of the trace that its caller is in.
+async fn traced(request: Request, next: Next) -> Response {
+    let name = || format!("{} {}", request.method(), request.uri().path());
+    let mut leg = match TraceParent::of(request.headers()) {
+        // Whoever wants something done begins a trace; looks (probes, pages, metrics) are too many, and lead nowhere.
+        None if *request.method() == Method::POST => Leg::first(Kind::Server, name),
+        parent => Leg::begin(Kind::Server, parent, name),
+    };
+    let response = trace::within(leg.onward(), next.run(request)).await;
+    leg.note("http.response.status_code", || response.status().as_u16().to_string());
+    if response.status().is_server_error() {
+        leg.failed(|| response.status().to_string());
+    }
+    response
 }
 
 /// Waits for room, then for a connection; `None` on shutdown.
@@ -129,6 +153,13 @@ async fn next_connection(
     }
 }
 
+/// A stream that ends when its client takes nothing of what it is sent for so long.
+pub(crate) fn impatient(stream: TcpStream, write_stall: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(write_stall));
+    Box::pin(stream)
+}
+
 /// One connection, until its client leaves, shutdown has let it finish, or it is abandoned.
 async fn converse(
     stream: TcpStream,
@@ -144,7 +175,7 @@ async fn converse(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(impatient(stream, limits.write_stall)), TowerToHyperService::new(app));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -17,7 +17,8 @@
 //! * [`advertising`] stops the ads · [`operations`] sees every sale and every refusal
 //! * [`messaging`] all that is said to SQS, SNS and SES · [`consumer`] takes from queues · [`broker`] the embedded SQS, SNS and SES
 //! * [`http`] what every listener does alike · [`resilience`] back-off, breaker, limiter
-//! * [`cli`], [`config`], [`serve`] from a command line to running roles · [`status`], [`telemetry`] what can be seen from outside
+//! * [`cli`], [`config`], [`serve`] from a command line to running roles · [`status`], [`telemetry`], [`trace`] what can be seen from outside
+//! * [`site`] the shop's own page, [`pages`] what pages for people need
 //! * [`whereabouts`] how one command finds what another serves
 //! * [`clock`] what time of day it is · [`drills`] where a process can be made to die, and how its clock can be made wrong
 //! * [`defects`] which mistakes it can be asked to make
@@ -37,13 +38,16 @@ pub mod factory;
 pub mod http;
 pub mod messaging;
 pub mod operations;
+pub mod pages;
 pub mod receiving;
 pub mod relay;
 pub mod replenish;
 pub mod resilience;
 pub mod sales;
 pub mod serve;
+pub mod site;
 pub mod status;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 pub mod whereabouts;

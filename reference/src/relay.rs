@@ -10,10 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::defects::{self, instead};
 use crate::drills;
+use crate::messaging::message::OutgoingMessage;
 use crate::messaging::publish::Publisher;
 use crate::messaging::{CallError, FailureKind};
 use crate::resilience::backoff::{Backoff, Growth};
 use crate::store::{OutboxRow, Store, StoreError};
+use crate::trace::leg::{Kind, Leg};
 
 /// How the outbox is emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +106,7 @@ impl Relay {
         drills::point("relay.claimed-not-published");
         let claims: Vec<(i64, i64)> = rows.iter().map(|row| (row.id, row.claims)).collect();
         instead!(ForgetBeforePublish => drop(self.mark(&rows.iter().map(|row| row.id).collect::<Vec<_>>()).await));
-        let messages: Vec<_> = rows.into_iter().map(|OutboxRow { id, message, .. }| (id, message)).collect();
+        let (messages, legs): (Vec<_>, Vec<_>) = rows.into_iter().map(|OutboxRow { id, message, .. }| begin_leg(id, message)).unzip();
         // Beyond its lease a claim may be somebody else's, so there must be time left to mark what was published.
         let sorted = match tokio::time::timeout(self.settings.lease / 2, self.publisher.publish_batch(messages)).await {
             Ok(results) => sort(results, &claims),
@@ -113,6 +115,7 @@ impl Relay {
                 Sorted { held: claims.len(), ..Sorted::default() }
             }
         };
+        drop(legs);
         drills::point("relay.published-not-marked");
         self.settle(sorted).await
     }
@@ -214,6 +217,17 @@ impl Relay {
             attempts += 1;
         }
     }
+}
+
+/// A message on its leg to its topic; one whose order brought no trace begins none.
+fn begin_leg(id: i64, message: OutgoingMessage) -> ((i64, OutgoingMessage), Option<Leg>) {
+    let Some(parent) = message.trace() else { return ((id, message), None) };
+    let leg = Leg::begin(Kind::Producer, Some(parent), || message.topic.clone());
+    let message = match leg.onward() {
+        Some(onward) if onward != parent => message.within(onward),
+        _ => message,
+    };
+    ((id, message), Some(leg))
 }
 
 #[derive(Debug, PartialEq, Eq, Default)]

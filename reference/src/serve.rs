@@ -18,6 +18,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::WallClock;
@@ -25,12 +26,14 @@ use crate::config::role::Role;
 use crate::config::{ReadyFormat, ServeSettings};
 use crate::store::Store;
 use crate::telemetry::admin::Admin;
+#[cfg(feature = "otel")]
+use crate::trace;
 use crate::whereabouts::{self, Posted, Whereabouts};
 
 use crew::{Crew, Ended};
 use listeners::{BindError, Listeners};
 use ready::Ready;
-use wiring::WiringError;
+pub use wiring::WiringError;
 
 /// Why a process cannot serve, or serves no longer.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +58,7 @@ pub enum ServeError {
         source: WiringError,
     },
     /// A role ended unasked.
-    #[error("the role `{role}` ended unasked: {how}")]
+    #[error("the role `{role}` ended unasked: {how}; the log before this line says what led to it")]
     RoleEnded {
         /// Which.
         role: Role,
@@ -63,7 +66,7 @@ pub enum ServeError {
         how: String,
     },
     /// The operating system refuses something basic.
-    #[error("cannot {what}")]
+    #[error("cannot {what}; the operating system refuses it")]
     System {
         /// What was tried.
         what: &'static str,
@@ -79,6 +82,7 @@ pub struct Running {
     crew: Crew,
     admin: Admin,
     admin_stop: CancellationToken,
+    site: Option<JoinHandle<()>>,
     store: Option<Store>,
     grace: Duration,
     posted: Option<Posted>,
@@ -95,6 +99,8 @@ pub async fn run(settings: ServeSettings, program: &str) -> anyhow::Result<()> {
     if settings.exit_with_parent {
         ending::with_parent(stop.clone()).map_err(system("watch the parent process"))?;
     }
+    #[cfg(feature = "otel")]
+    trace::export::start(&service(&settings.roles), |name| std::env::var(name).ok())?;
     let format = settings.ready;
     // Whoever waits for an endpoint that does not come can be ended all the same.
     let running = tokio::select! {
@@ -102,7 +108,19 @@ pub async fn run(settings: ServeSettings, program: &str) -> anyhow::Result<()> {
         () = stop.cancelled() => return Ok(()),
     };
     announce(&running, format, program).map_err(system("write to standard output"))?;
-    Ok(running.until(stop).await?)
+    let ended = running.until(stop).await;
+    #[cfg(feature = "otel")]
+    trace::export::flush().await;
+    Ok(ended?)
+}
+
+/// How a collector of traces knows this process.
+#[cfg(feature = "otel")]
+fn service(roles: &[Role]) -> String {
+    match roles {
+        [role] => format!("rushproof-{role}"),
+        _ => "rushproof".to_owned(),
+    }
 }
 
 /// Starts all roles of a process.
@@ -129,7 +147,16 @@ pub async fn start(settings: ServeSettings) -> Result<Running, ServeError> {
         let shop = Whereabouts::of(ready.clone(), &settings.pipeline.database_url);
         shop.post(!settings.pipeline.data.named, &whereabouts::user_folders())
     });
-    Ok(Running { ready, crew: wired.crew, admin: wired.admin, admin_stop: wired.admin_stop, store: wired.store, grace, posted })
+    Ok(Running {
+        ready,
+        crew: wired.crew,
+        admin: wired.admin,
+        admin_stop: wired.admin_stop,
+        site: wired.site,
+        store: wired.store,
+        grace,
+        posted,
+    })
 }
 
 impl Running {
@@ -172,6 +199,10 @@ impl Running {
             store.close().await;
         }
         self.admin_stop.cancel();
+        if let Some(site) = self.site.take() {
+            // It holds the broker, whose folder shall be free when this returns. It ends within the drain timeout of its listener.
+            let _ = site.await;
+        }
         match dead {
             None => Ok(()),
             Some((role, Ended::Returned)) => Err(ServeError::RoleEnded { role, how: "it returned".to_owned() }),

@@ -39,7 +39,7 @@ pub enum ProbeError {
     #[error("a queue cannot be read")]
     Queue(#[from] CallError),
     /// It took too long.
-    #[error("{what} did not answer within {limit:?}")]
+    #[error("{what} did not answer within {limit:?}; it is overloaded or cut off")]
     TooSlow {
         /// What was asked.
         what: String,

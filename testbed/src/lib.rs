@@ -1,8 +1,14 @@
-//! What tests and benches stand on where they need a real server: a MariaDB of their own.
+//! What tests and benches stand on: a MariaDB and a browser of their own where they need the real thing, and clients that wish a listener ill ([`attacker`]).
 //!
-//! The server has its own folder, its own free port of 127.0.0.1, an account with a password that nobody else knows, and ends with the process
+//! The database server has its own folder, its own free port of 127.0.0.1, an account with a password that nobody else knows, and ends with the process
 //! that started it, however that ends. There is one per test binary ([`MariaDb::shared`]) and one database in it per test.
+//!
+//! [`messages`] shows every error message of a crate in one snapshot.
 
+pub mod attacker;
+mod browser;
 mod mariadb;
+pub mod messages;
 
+pub use browser::{Browser, BrowserError};
 pub use mariadb::{Keeping, MariaDb, MariaDbError};

@@ -369,3 +369,17 @@ impl TapKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lie_or_another_request_may_be_complained_about_unless_the_plan_says_that_this_sender_is_known_for_it() {
+        for (legal, legality) in [(false, Legality::Control), (true, Legality::Legal)] {
+            let swallow = Fault::Before(Before::Swallow { status: 202, body: String::new(), legal });
+            let alter = Fault::Alter { what: Alter::Body { body: String::new() }, legal };
+            assert_eq!((swallow.legality(), alter.legality()), (legality, legality));
+        }
+    }
+}

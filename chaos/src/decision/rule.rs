@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Facts;
 use super::delay::Delay;
-use super::dice::{self, Question, Share};
+use super::dice::{Dice, Share};
 use super::fault::{After, Fault, SendFault};
 use super::only::Only;
 
@@ -118,13 +118,16 @@ impl Rule {
     }
 
     /// Whether it strikes, its count aside.
-    #[must_use]
-    pub fn strikes(&self, seed: u64, facts: &Facts<'_>) -> bool {
-        let strikes = || match &self.only {
-            Some(only) => only.covers(facts),
-            None => self.select.fits(facts) && self.select.share.covers(self.unit(seed, Question::Strikes, facts)),
-        };
-        self.fault.acts_at(facts.point) && strikes()
+    pub(super) fn strikes(&self, dice: Dice, facts: &Facts<'_>) -> bool {
+        match &self.only {
+            Some(only) => self.fault.acts_at(facts.point) && only.covers(facts),
+            // Chance first: it costs least, and mostly says no.
+            None => {
+                self.select.share.covers(dice.strikes(facts.whom, facts.attempt))
+                    && self.fault.acts_at(facts.point)
+                    && self.select.fits(facts)
+            }
+        }
     }
 
     /// How many times it may strike.
@@ -133,17 +136,13 @@ impl Rule {
     }
 
     /// For how long, when the fault is about time.
-    pub(super) fn wait(&self, seed: u64, facts: &Facts<'_>) -> Duration {
-        let draw = |delay: Delay| delay.at(self.unit(seed, Question::HowLong, facts));
+    pub(super) fn wait(&self, dice: Dice, facts: &Facts<'_>) -> Duration {
+        let draw = |delay: Delay| delay.at(dice.how_long(facts.whom, facts.attempt));
         match &self.fault {
             Fault::Wait(delay) | Fault::After(After::Delay(delay)) | Fault::Send(SendFault::Delay(delay)) => draw(*delay),
             Fault::Send(SendFault::Reorder { within, .. }) => *within,
             _ => Duration::ZERO,
         }
-    }
-
-    fn unit(&self, seed: u64, question: Question, facts: &Facts<'_>) -> f64 {
-        dice::unit(seed, question, &self.name, facts.id, facts.hop, facts.attempt)
     }
 }
 
@@ -158,7 +157,9 @@ fn covers(wanted: &str, is: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dice::Whom;
     use super::super::fault::Point;
+    use super::super::rulebook::Rulebook;
     use super::*;
 
     fn facts<'a>() -> Facts<'a> {
@@ -169,7 +170,7 @@ mod tests {
             path: "/orders/7",
             action: Some("SendMessageBatch"),
             attributes: &[],
-            id: "a",
+            whom: Whom::new("relay", "a"),
             attempt: 0,
             sequence: 10,
             elapsed: Duration::from_secs(5),
@@ -204,9 +205,11 @@ mod tests {
         fits(true, |select| select.after_requests = 10);
         fits(false, |select| select.after_requests = 11);
         fits(false, |select| select.until_requests = Some(10));
+        fits(true, |select| select.until_requests = Some(11));
         fits(true, |select| select.after_sales = 500);
         fits(false, |select| select.after_sales = 501);
         fits(false, |select| select.until_sales = Some(500));
+        fits(true, |select| select.until_sales = Some(501));
         fits(true, |select| select.phase = some("storm"));
         fits(false, |select| select.phase = some("calm"));
     }
@@ -221,11 +224,12 @@ mod tests {
         rule.select.first = Some(1);
         let rule = rule.only_these(only);
         let again = Facts { attempt: 1, ..facts() };
-        assert!(rule.strikes(7, &again) && rule.strikes(8, &again) && rule.most().is_none());
-        assert!(!rule.strikes(7, &facts()), "another attempt");
-        assert!(!rule.strikes(7, &Facts { id: "b", ..again }), "another id");
-        assert!(!rule.strikes(7, &Facts { hop: "sales", ..again }), "another hop");
-        assert!(!rule.strikes(7, &Facts { point: Point::Send, ..again }), "a message, where a request was struck");
+        let strikes = |seed: u64, facts: &Facts<'_>| Rulebook::new(seed, [&rule]).strikes(facts);
+        assert!(strikes(7, &again) && strikes(8, &again) && rule.most().is_none());
+        assert!(!strikes(7, &facts()), "another attempt");
+        assert!(!strikes(7, &Facts { whom: Whom::new("relay", "b"), ..again }), "another id");
+        assert!(!strikes(7, &Facts { whom: Whom::new("sales", "a"), ..again }), "another hop");
+        assert!(!strikes(7, &Facts { point: Point::Send, ..again }), "a message, where a request was struck");
     }
 
     #[test]

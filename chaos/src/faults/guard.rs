@@ -16,7 +16,9 @@ pub struct Installed {
 
 /// Something is left after the time given for healing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not healed within {within:?}: {active} rules active, {held} requests or messages still held")]
+#[error(
+    "not healed within {within:?}: {active} rules active, {held} requests or messages still held; shorten their delays, or give them longer"
+)]
 pub struct NotHealed {
     /// For how long was waited.
     pub within: Duration,

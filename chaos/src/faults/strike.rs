@@ -113,3 +113,87 @@ impl Hit {
         self.armed.healed.cancelled().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Before, Delay, Point, Rule};
+    use crate::faults::{Faults, Question};
+
+    fn question<'a>() -> Question<'a> {
+        Question {
+            point: Point::Request,
+            hop: "sales",
+            method: "GET",
+            path: "/",
+            action: None,
+            attributes: &[],
+            id: Some("x"),
+            sequence: 0,
+        }
+    }
+
+    fn strike(fault: Fault) -> Strike {
+        let faults = Faults::new(7);
+        let guard = faults.install([Rule::new("rule", fault)]);
+        // The strike outlives the guard; it is only looked at.
+        let strike = faults.decide(&question()).strike().expect("a rule without conditions strikes");
+        drop(guard);
+        strike
+    }
+
+    #[test]
+    fn a_strike_knows_whom_it_struck_and_how_often_that_had_passed_before() {
+        let faults = Faults::new(7);
+        let _guard = faults.install([Rule::new("rule", Fault::Again)]);
+        let strikes: Vec<Strike> = (0..3).filter_map(|_| faults.decide(&question()).strike()).collect();
+        assert!(strikes.iter().all(|strike| strike.id() == "x"));
+        assert_eq!(strikes.iter().map(Strike::attempt).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(faults.seed(), 7);
+    }
+
+    #[test]
+    fn a_delay_of_the_request_or_of_its_answer_is_part_of_the_exchange_and_nothing_else_is() {
+        let (time, minute) = (Delay::Fixed(Duration::from_secs(60)), Duration::from_secs(60));
+        for (fault, lasts, delays) in [
+            (Fault::Wait(time), minute, true),
+            (Fault::After(After::Delay(time)), minute, true),
+            (Fault::After(After::Lose), Duration::ZERO, false),
+            (Fault::Before(Before::Refuse), Duration::ZERO, false),
+        ] {
+            let strike = strike(fault);
+            let [hit] = strike.hits() else { panic!("one rule, one hit") };
+            assert_eq!((hit.duration(), hit.delays_the_exchange()), (lasts, delays), "{:?}", hit.fault());
+        }
+    }
+
+    #[test]
+    fn sales_open_and_close_what_a_rule_asks_of_them() {
+        let faults = Faults::new(7);
+        let mut rule = Rule::new("second sale", Fault::Again);
+        (rule.select.after_sales, rule.select.until_sales) = (2, Some(3));
+        let _guard = faults.install([rule]);
+        let struck: Vec<bool> = (0..4)
+            .map(|_| {
+                let struck = faults.decide(&question()).strike().is_some();
+                faults.sold();
+                struck
+            })
+            .collect();
+        assert_eq!((struck, faults.sales()), (vec![false, false, true, false], 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_that_opens_later_opens() {
+        let faults = Faults::new(7);
+        let mut rule = Rule::new("late", Fault::Again);
+        rule.select.from = Duration::from_secs(10);
+        let _guard = faults.install([rule]);
+        assert!(faults.decide(&question()).strike().is_none());
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(faults.decide(&question()).strike().is_some());
+        assert_eq!(faults.phase(), None);
+        faults.set_phase(Some("storm"));
+        assert_eq!(faults.phase().as_deref(), Some("storm"));
+    }
+}

@@ -70,7 +70,8 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::decision::{Alter, Delay};
+    use crate::decision::{Alter, Delay, Rule};
+    use crate::faults::Faults;
 
     fn exchange() -> Exchange {
         Exchange {
@@ -149,5 +150,17 @@ mod tests {
     fn a_cut_answer_is_shorter_than_it_was() {
         assert!(Exchange { passed_bytes: 3, ..exchange() }.shows(&Fault::After(After::Cut { bytes: 3 })));
         assert!(!exchange().shows(&Fault::After(After::Cut { bytes: 3 })));
+    }
+
+    #[test]
+    fn a_rule_that_struck_is_seen_to_take_effect_by_the_first_exchange_that_shows_it() {
+        let faults = Faults::new(1);
+        let _guard = faults.install([Rule::new("lost", Fault::After(After::Lose))]);
+        let struck = |exchange: Exchange| Exchange { rules: vec![Arc::from("lost")], ..exchange };
+        assert!(faults.shown_by(&struck(exchange())).is_empty(), "the caller was answered");
+        assert_eq!(faults.journal()[0].effective, None);
+        assert_eq!(faults.shown_by(&struck(hung_up(Some(200)))).len(), 1);
+        assert!(faults.journal()[0].effective.is_some());
+        assert!(faults.shown_by(&struck(hung_up(Some(200)))).is_empty(), "seen before");
     }
 }

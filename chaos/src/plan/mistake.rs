@@ -11,7 +11,7 @@ use toml::de::DeTable;
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The file could not be read.
-    #[error("cannot read the plan {}", path.display())]
+    #[error("cannot read the plan {} (give the path of a TOML file that you may read)", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,

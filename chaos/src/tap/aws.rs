@@ -10,6 +10,7 @@ mod call;
 mod forge;
 mod query;
 mod receive;
+mod recent;
 mod send;
 mod settle;
 
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -26,10 +28,11 @@ use tokio_util::task::TaskTracker;
 
 use self::call::{Call, Kind};
 use self::receive::Repeat;
-use super::http::{Forward, Handler, Passed, Reply, Unreachable, after, before, serve};
+use self::recent::Recent;
+use super::http::{Answer, Forward, Handler, Passed, Reply, Unreachable, after, before, serve};
 use super::{Hop, Sequence, Tap, TapError, Upstream, listener};
 use crate::decision::{Before, Fault, Point, Slot};
-use crate::faults::{Question, Recent, Strike};
+use crate::faults::{Question, Strike};
 use crate::observe::{Ids, Sighting};
 
 /// Receipt handles remembered per generation: more than can be in flight on one standard queue.
@@ -54,6 +57,31 @@ pub fn start(listener: TcpListener, upstream: &Upstream, hop: Hop) -> Result<Tap
     };
     let proxy = Arc::new(Proxy(Arc::new(core)));
     listener::start(listener, &hop, tasks, move |stream, shutdown| serve(stream, Arc::clone(&proxy), shutdown))
+}
+
+/// Reads a request and its answer as a tap does, and makes of them whatever a fault could, without any connection: for tests that feed it
+/// anything. Answers how many bytes came of it.
+#[doc(hidden)]
+#[must_use]
+pub fn rehearse(parts: &Parts, request: &Bytes, answer: &Bytes) -> usize {
+    let call = Call::read(parts, request);
+    let (_, garbage) = call.garbage(parts, "rehearsed");
+    // A tap shortens, and answers for, only what has messages in it.
+    let shortened = if call.entries.is_empty() { 0 } else { call.only(&[0], request).len() };
+    let told = |told: forge::Told| if call.entries.is_empty() { Vec::new() } else { vec![(0, told)] };
+    let forged = [
+        forge::throttled(&call),
+        forge::answer(&call, &told(forge::Told::Done)),
+        forge::answer(&call, &told(forge::Told::Expired)),
+        forge::merged(
+            &call,
+            Answer::new(StatusCode::OK, HeaderMap::new(), answer.clone()),
+            &told(forge::Told::Sent { message_id: "m".into() }),
+        ),
+    ];
+    let errand = Errand { parts, body: request, call: &call, sequence: 0 };
+    let received = receive::rehearse(&errand, &Answer::new(StatusCode::OK, HeaderMap::new(), answer.clone()));
+    garbage.len() + shortened + received + forged.iter().map(|answer| answer.body.len()).sum::<usize>()
 }
 
 struct Proxy(Arc<Core>);

@@ -10,7 +10,6 @@ mod connection;
 mod upstream;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -119,25 +118,10 @@ pub(super) struct Passed<'h> {
 impl<'h> Passed<'h> {
     pub(super) fn new(hop: &'h Hop, parts: &Parts, began: Instant, request_bytes: usize) -> Self {
         let exchange = Exchange {
-            hop: Arc::clone(&hop.name),
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
-            action: None,
-            resource: None,
-            ids: Vec::new(),
-            ending: Ending::HungUp,
-            upstream_status: None,
-            upstream_answers: 0,
-            kept_back: 0,
-            added: Duration::ZERO,
             request_bytes: request_bytes as u64,
-            answer_bytes: 0,
-            passed_bytes: 0,
-            began,
-            took: began.elapsed(),
-            rules: Vec::new(),
-            altered: None,
-            note: None,
+            ..Exchange::begun(&hop.name, began)
         };
         Self { exchange, hop, reported: false }
     }
@@ -178,7 +162,9 @@ impl<'h> Passed<'h> {
     fn send(&mut self) {
         self.exchange.took = self.exchange.began.elapsed();
         self.reported = true;
-        self.hop.passed(self.exchange.clone());
+        // What stays behind is not looked at again.
+        let blank = Exchange::begun(&self.hop.name, self.exchange.began);
+        self.hop.passed(std::mem::replace(&mut self.exchange, blank));
     }
 }
 

@@ -43,6 +43,14 @@ pub fn start(listener: TcpListener, upstream: &Upstream, hop: Hop) -> Result<Tap
     })
 }
 
+/// How many pieces of what a client sends hold a COMMIT, when it comes in pieces of so many bytes: for tests that feed it anything.
+#[doc(hidden)]
+#[must_use]
+pub fn commits(sent: &[u8], piece: usize) -> usize {
+    let mut scanner = Scanner::default();
+    sent.chunks(piece.max(1)).filter(|piece| scanner.scan(piece).is_some_and(|begins| begins <= piece.len())).count()
+}
+
 struct Proxy {
     upstream: Upstream,
     hop: Hop,
@@ -177,7 +185,7 @@ impl Relay<'_> {
             }
             // What stands before the COMMIT is none of the fault's business.
             let before = commit.unwrap_or(0);
-            self.server.write_all(&piece[..before]).await?;
+            self.ask(&piece[..before]).await?;
             return Ok(Step::Reset);
         }
         let step = self.forward(piece, Some(&strike)).await?;
@@ -197,14 +205,14 @@ impl Relay<'_> {
         }
         match hit.map(|hit| hit.fault()) {
             Some(Fault::After(After::Cut { bytes })) => {
-                self.client.write_all(&piece[..(*bytes).min(piece.len())]).await?;
+                self.tell(&piece[..(*bytes).min(piece.len())]).await?;
                 return Ok(Step::Close);
             }
             Some(_) => return Ok(Step::Reset),
             None => (),
         }
         self.pace(strike.as_ref(), piece.len()).await;
-        self.client.write_all(piece).await?;
+        self.tell(piece).await?;
         // An answer of many pieces is slow to its end, that is until the next piece from the client.
         self.after = strike;
         Ok(Step::On)
@@ -214,8 +222,16 @@ impl Relay<'_> {
         // A new piece is a new question: what was left of the answer before is not slowed down any more.
         self.after = None;
         self.pace(strike, piece.len()).await;
-        self.server.write_all(piece).await?;
+        self.ask(piece).await?;
         Ok(Step::On)
+    }
+
+    async fn tell(&mut self, piece: &[u8]) -> io::Result<()> {
+        timeout(self.proxy.hop.limits.idle, self.client.write_all(piece)).await?
+    }
+
+    async fn ask(&mut self, piece: &[u8]) -> io::Result<()> {
+        timeout(self.proxy.hop.limits.idle, self.server.write_all(piece)).await?
     }
 
     fn saw(&self, hit: &Hit, what: &str) {

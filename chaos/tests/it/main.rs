@@ -4,6 +4,8 @@
 mod aws_tap;
 mod bench;
 mod every_word;
+mod hostile_peers;
 mod http_tap;
+mod messages;
 mod program;
 mod tcp_tap;

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use reference::broker::{Broker, BrokerOptions};
 use reference::edition::EditionName;
 use reference::edition::topology::{QueueSettings, Topology};
-use reference::factory::{Factory, FactoryOptions, ReturnPath};
+use reference::factory::{DeliveryTopic, Factory, FactoryOptions, ReturnPath};
 use reference::messaging::config::AwsConfig;
 use reference::messaging::provision::ProvisionOptions;
 use reference::messaging::{Aws, provision::Provisioned};
@@ -47,20 +47,24 @@ impl Drop for Cloud {
 }
 
 impl Cloud {
-    /// The shop of the edition `donut` with so many pieces, as functions.
-    pub(crate) async fn start(stock: u32) -> Self {
-        let data = tempfile::tempdir().unwrap();
+    /// The shop of an edition with such a stock ("CP-502101=12"), as functions; on a database of its own, or on one that is there.
+    pub(crate) async fn start(name: EditionName, stock: &str, database: Option<String>) -> Self {
+        let (edition, data) = (name.edition(), tempfile::tempdir().unwrap());
         let stop = CancellationToken::new();
         let broker = broker(&stop).await;
         let aws = Aws::new(&AwsConfig::local(&broker)).unwrap();
         let settings = QueueSettings { visibility_timeout: VISIBILITY, ..QueueSettings::default() };
-        let topology = Topology::of(EditionName::Donut.edition(), settings);
+        let topology = Topology::of(edition, settings);
         let there = aws.provision(&topology, &ProvisionOptions::default()).await.unwrap();
-        let factory = factory(data.path(), &stop).await;
+        let return_path = match edition.delivery_topic {
+            None => ReturnPath::Callback,
+            Some(topic) => ReturnPath::Delivery(DeliveryTopic { publisher: aws.publisher(there.topic_arns.clone()), topic, edition }),
+        };
+        let factory = factory(data.path(), return_path, &stop).await;
 
         let port = free_port().await;
         let lambda = format!("http://127.0.0.1:{port}");
-        let database_url = format!("sqlite://{}", data.path().join("shop.db").display());
+        let database_url = database.unwrap_or_else(|| format!("sqlite://{}", data.path().join("shop.db").display()));
         let variables = [
             ("AWS_ENDPOINT_URL", broker.clone()),
             ("AWS_REGION", "us-east-1".to_owned()),
@@ -69,16 +73,21 @@ impl Cloud {
             ("DATABASE_URL", database_url.clone()),
             ("FACTORY_URL", factory.clone()),
             ("CALLBACK_URL", format!("{lambda}/lambda-url/receiving/product/donut")),
-            ("REFERENCE_STOCK", stock.to_string()),
+            ("REFERENCE_EDITION", name.to_string()),
+            ("REFERENCE_STOCK", stock.to_owned()),
             ("REFERENCE_CONFIRM_AFTER", "10s".to_owned()),
-            ("TOPIC_ARN", there.topic_arns["stock_empty"].clone()),
+            ("TOPIC_ARN", there.topic_arns[edition.stock_topic].clone()),
             ("RUST_LOG", "warn".to_owned()),
         ];
         let runtime = Runtime::start(port, &variables);
         until_it_listens(port).await;
-        until_it_sells(&lambda).await;
+        until_it_sells(&format!("{lambda}/lambda-url/sales{}", if edition.callback_path.is_some() { "/product/donut" } else { "/item" }))
+            .await;
         let functions = Functions::at(&lambda);
-        for role in ["replenish", "advertising", "operations"] {
+        let mut consumers =
+            vec![("replenish", edition.stock_queue), ("advertising", edition.ad_queue), ("operations", edition.operations_queue)];
+        consumers.extend(edition.delivery_queue.map(|queue| ("receiving", queue)));
+        for (role, _) in &consumers {
             let nothing = functions.invoke(role, &json!({ "Records": [] })).await.unwrap();
             assert_eq!(nothing, json!({ "batchItemFailures": [] }));
         }
@@ -86,7 +95,7 @@ impl Cloud {
             let (functions, stop) = (functions.clone(), stop.clone());
             async move { functions.wake_relay(Duration::from_secs(2), stop).await }
         });
-        for (queue, role) in [("stock_queue", "replenish"), ("ad_queue", "advertising"), ("operations_queue", "operations")] {
+        for (role, queue) in consumers {
             feed(&functions, &aws, &there, queue, role, &stop);
         }
         Self { broker, factory, addresses: format!("{lambda}/lambda-url"), database_url, stop, _runtime: runtime, _data: data }
@@ -102,7 +111,7 @@ async fn broker(stop: &CancellationToken) -> String {
     address
 }
 
-async fn factory(data: &Path, stop: &CancellationToken) -> String {
+async fn factory(data: &Path, return_path: ReturnPath, stop: &CancellationToken) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let options = FactoryOptions {
@@ -111,7 +120,7 @@ async fn factory(data: &Path, stop: &CancellationToken) -> String {
         capacity: 4,
         ..FactoryOptions::default()
     };
-    let factory = Factory::open(options, &data.join("factory.db"), ReturnPath::Callback).await.unwrap();
+    let factory = Factory::open(options, &data.join("factory.db"), return_path).await.unwrap();
     tokio::spawn(factory.run(listener, stop.clone()));
     address
 }
@@ -167,11 +176,11 @@ async fn until_it_listens(port: u16) {
     }
 }
 
-/// The first visitor starts the shop, which makes its database.
-async fn until_it_sells(lambda: &str) {
-    let (reader, page) = (Reader::default(), format!("{lambda}/lambda-url/sales/product/donut"));
+/// The first visitor of its page starts the shop, which makes its tables.
+async fn until_it_sells(page: &str) {
+    let reader = Reader::default();
     let deadline = Instant::now() + PATIENCE;
-    while let Err(error) = reader.get::<serde_json::Value>(&page).await {
+    while let Err(error) = reader.get::<serde_json::Value>(page).await {
         assert!(Instant::now() < deadline, "the shop did not open within {PATIENCE:?}: {error}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use loadgen::ground::Ground;
 use loadgen::plan::Part;
 use loadgen::progress::Display;
 use loadgen::run::interrupt::Interrupts;
 use loadgen::scenario::Scenario;
 use loadgen::shards::{Common, buy, merge, watch};
 use loadgen::verify::judgement::{Judgement, Verdict};
+use reference::edition::EditionName;
+use testbed::MariaDb;
 
 use crate::emulator::Cloud;
 
@@ -17,10 +20,10 @@ use crate::emulator::Cloud;
 const SCENARIO: &str = r#"
 name = "functions"
 about = "A few seconds of everything, against functions."
-edition = "donut"
+edition = "EDITION"
 
 [stock]
-"CP-502101" = 12
+STOCK
 
 [[stage]]
 name = "arrive"
@@ -60,17 +63,21 @@ recovery = "90s"
 /// How long the functions may take to come up.
 const COMES_UP: Duration = Duration::from_secs(20);
 
-fn common(cloud: &Cloud, folder: &Path) -> Common {
+fn scenario(edition: EditionName, stock: &str) -> Scenario {
+    Scenario::parse("functions.toml", &SCENARIO.replace("EDITION", &edition.to_string()).replace("STOCK", stock)).unwrap()
+}
+
+fn common(cloud: &Cloud, edition: EditionName, stock: &str, folder: &Path) -> Common {
     let system = folder.join("system.json");
     let addresses = serde_json::json!({
-        "edition": "donut",
+        "edition": edition.to_string(),
         "addresses": { "sales": format!("{}/sales", cloud.addresses), "factory": cloud.factory, "broker": cloud.broker },
         "database_url": cloud.database_url,
     });
     std::fs::write(&system, addresses.to_string()).unwrap();
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + COMES_UP;
     Common {
-        scenario: Scenario::parse("functions.toml", SCENARIO).unwrap(),
+        scenario: scenario(edition, stock),
         seed: 5,
         run_id: "functions".to_owned(),
         start_at_unix_us: u64::try_from(start.as_micros()).unwrap(),
@@ -84,12 +91,32 @@ fn common(cloud: &Cloud, folder: &Path) -> Common {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_stages_as_functions_pass_every_property() {
-    let cloud = Cloud::start(12).await;
+    let cloud = Cloud::start(EditionName::Donut, "CP-502101=12", None).await;
+    judge(&cloud, EditionName::Donut, "\"CP-502101\" = 12").await;
+}
+
+/// The edition whose goods come back through a queue, on the kind of database that it has on AWS.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_shop_edition_as_functions_on_a_database_server_passes_every_property() {
+    let server = MariaDb::shared().await;
+    let database = server.url(&server.fresh_database().await);
+    let cloud = Cloud::start(EditionName::Shop, "1=8,2=5,3=3", Some(database)).await;
+    judge(
+        &cloud,
+        EditionName::Shop,
+        "\"1\" = { pieces = 8, share = \"60%\" }\n\"2\" = { pieces = 5, share = \"30%\" }\n\"3\" = { pieces = 3, share = \"10%\" }",
+    )
+    .await;
+}
+
+async fn judge(cloud: &Cloud, edition: EditionName, stock: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let common = common(&cloud, folder.path());
+    let common = common(cloud, edition, stock, folder.path());
     let whole = "1/1".parse::<Part>().unwrap();
-    let (watched, bought) =
-        (watch::Order { common: common.clone(), parts: whole.of() }, buy::Order { common: common.clone(), part: whole });
+    let (watched, bought) = (
+        watch::Order { common: common.clone(), parts: whole.of(), ground: Ground::default() },
+        buy::Order { common: common.clone(), part: whole },
+    );
     let interrupts = Interrupts::default();
     let (watched, bought) = tokio::join!(watch::watch(&watched, &interrupts), buy::buy(&bought, &interrupts));
     assert!(watched.unwrap() && bought.unwrap());

@@ -30,6 +30,8 @@ pub struct Member {
     name: String,
     /// Process id of the last who sat there.
     pid: Arc<AtomicU32>,
+    /// Where its administration listens, and will listen again.
+    admin: Option<String>,
     seat: tokio::sync::Mutex<Seat>,
 }
 
@@ -69,7 +71,8 @@ impl Crew {
             role: Some(role),
             kept: Vec::new(),
         };
-        let member = Member { name, pid, seat: tokio::sync::Mutex::new(seat) };
+        let admin = addresses.get("admin").cloned();
+        let member = Member { name, pid, admin, seat: tokio::sync::Mutex::new(seat) };
         self.members.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(member));
         Ok(addresses)
     }
@@ -84,6 +87,13 @@ impl Crew {
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
         self.all().iter().map(|member| member.pid.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Name and process id of each, and where its administration listens.
+    #[must_use]
+    pub fn seats(&self) -> Vec<(String, u32, Option<String>)> {
+        let seat = |member: &Arc<Member>| (member.name.clone(), member.pid.load(Ordering::Relaxed), member.admin.clone());
+        self.all().iter().map(seat).collect()
     }
 
     /// The first process that ended without being asked, when one has. The receiver changes at that moment.

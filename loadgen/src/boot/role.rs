@@ -46,7 +46,7 @@ pub enum RoleError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// Its log file could not be made.
-    #[error("cannot write the log {path}")]
+    #[error("cannot write the log {path} (is there space, and may you write there?)")]
     Log {
         /// The file.
         path: PathBuf,
@@ -70,13 +70,13 @@ pub enum RoleError {
         log: String,
     },
     /// It is not there: it ended before.
-    #[error("{role} is not running")]
+    #[error("{role} is not running; its log in the run folder says how it ended")]
     Gone {
         /// The role.
         role: String,
     },
     /// Its ready line could not be understood.
-    #[error("{role} said {line:?} instead of its ready line")]
+    #[error("{role} said {line:?} instead of its ready line; is the program of another version than this one?")]
     Garbled {
         /// The role.
         role: String,
@@ -246,7 +246,10 @@ fn spawn(command: &RoleCommand) -> Result<Process, RoleError> {
 /// so that a run never reaches anything that it was not told to.
 pub(crate) fn inherited() -> impl Iterator<Item = (String, String)> {
     const KEPT: [&str; 7] = ["PATH", "HOME", "TMPDIR", "LANG", "TZ", "RUST_BACKTRACE", "RUST_LOG"];
-    KEPT.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+    // Where spans go is the user's to say, to whoever can send any.
+    const COLLECTOR: &[&str] =
+        if cfg!(feature = "otel") { &["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] } else { &[] };
+    KEPT.iter().chain(COLLECTOR).filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
 }
 
 async fn ready_line(command: &RoleCommand, stdout: ChildStdout) -> Result<(ReadyLine, BufReader<ChildStdout>), RoleError> {

@@ -9,14 +9,15 @@
 //!   "database_url": "sqlite:///data/shop.db" }
 //! ```
 //!
-//! Buyers need no more than `sales`; who watches needs all of it. The database's address may hold a password, so it may be left out and come from
-//! `DATABASE_URL`.
+//! Buyers need no more than `sales`; who watches needs all of it. The database's address may hold a password, so it, or the whole address, may be left
+//! out and come from `DATABASE_URL`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chaos::tap::is_loopback;
 use http::Uri;
+use reference::store;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::EditionName;
@@ -45,15 +46,17 @@ pub enum WhereaboutsError {
         "{path} does not say where a pipeline is; write {{\"edition\": \"donut\", \"addresses\": {{\"sales\": \"http://HOST:PORT\"}}}}"
     )]
     Malformed { path: PathBuf, source: serde_json::Error },
-    #[error("{path} is about a pipeline of the edition {found}, but the scenario is one of the edition {wanted}")]
+    #[error(
+        "{path} is about a pipeline of the edition {found}, but the scenario is one of the edition {wanted}; choose another scenario, or name another file with --system"
+    )]
     Edition { path: PathBuf, found: EditionName, wanted: EditionName },
     #[error("{path}: {host} is not this machine; name it with --allow-remote {host} if you may load it")]
     Remote { path: PathBuf, host: String },
     #[error("{path}: {address:?} is no address; write http://HOST:PORT")]
     Address { path: PathBuf, address: String },
-    #[error("{path} lacks {}", .lacks.join(" and "))]
+    #[error("{path} lacks {}; write it there, or name another file with --system", .lacks.join(" and "))]
     Lacks { path: PathBuf, lacks: Vec<String> },
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: std::io::Error },
 }
 
@@ -93,6 +96,15 @@ impl Whereabouts {
         written.map_err(|source| WhereaboutsError::Write { path: path.to_owned(), source })
     }
 
+    /// The database's address; the one from the environment when the file has none, or has the same without its password, as `reference serve` leaves it.
+    fn database(&self, from_environment: Option<String>) -> Option<String> {
+        match (&self.database_url, from_environment) {
+            (Some(written), Some(given)) if store::shown(&given) == *written => Some(given),
+            (Some(written), _) => Some(written.clone()),
+            (None, given) => given,
+        }
+    }
+
     /// Where buyers go; `path` is the file that it was read from, `allow_remote` names the hosts beyond this machine that may be loaded.
     ///
     /// # Errors
@@ -120,12 +132,13 @@ impl Whereabouts {
             sales: need("addresses.sales", self.addresses.get("sales").cloned()),
             factory: need("addresses.factory", self.addresses.get("factory").cloned()),
             broker: need("addresses.broker", self.addresses.get("broker").cloned()),
-            database_url: need("database_url (or the variable DATABASE_URL)", self.database_url.clone().or(database_url)),
+            database_url: need("database_url (or the variable DATABASE_URL)", self.database(database_url)),
         };
         if !lacks.is_empty() {
             return Err(WhereaboutsError::Lacks { path: path.to_owned(), lacks });
         }
-        for address in [&found.sales, &found.factory, &found.broker] {
+        let database = store::server_of(&found.database_url).map(|server| format!("tcp://{server}"));
+        for address in [&found.sales, &found.factory, &found.broker].into_iter().chain(&database) {
             may_be_reached(path, address, allow_remote)?;
         }
         Ok(found)
@@ -166,11 +179,37 @@ mod tests {
     }
 
     #[test]
+    fn a_password_comes_from_the_environment_when_it_is_that_of_the_same_database() {
+        let addresses = r#"{"sales": "http://127.0.0.1:1", "factory": "http://127.0.0.1:2", "broker": "http://127.0.0.1:3"}"#;
+        let (_folder, path) =
+            file(&format!(r#"{{"edition": "donut", "addresses": {addresses}, "database_url": "mysql://shop@127.0.0.1:3306/shop"}}"#));
+        let found = Whereabouts::read(&path, EditionName::Donut).unwrap();
+        let with = |given: Option<&str>| found.observable(&path, given.map(str::to_owned), &[]).unwrap().database_url;
+        assert_eq!(with(Some("mysql://shop:p@ss@127.0.0.1:3306/shop")), "mysql://shop:p@ss@127.0.0.1:3306/shop");
+        assert_eq!(with(Some("mysql://shop:p@ss@127.0.0.1:3306/other")), "mysql://shop@127.0.0.1:3306/shop");
+        assert_eq!(with(None), "mysql://shop@127.0.0.1:3306/shop");
+    }
+
+    #[test]
+    fn a_database_beyond_this_machine_must_be_named() {
+        let addresses = r#"{"sales": "http://127.0.0.1:1", "factory": "http://127.0.0.1:2", "broker": "http://127.0.0.1:3"}"#;
+        let (_folder, path) =
+            file(&format!(r#"{{"edition": "donut", "addresses": {addresses}, "database_url": "mysql://shop@db.example/shop"}}"#));
+        let found = Whereabouts::read(&path, EditionName::Donut).unwrap();
+        let error = found.observable(&path, None, &[]).unwrap_err().to_string();
+        assert!(error.contains("--allow-remote db.example"), "{error}");
+        assert!(found.observable(&path, None, &["db.example".to_owned()]).is_ok());
+    }
+
+    #[test]
     fn everything_that_an_observer_misses_is_named_at_once() {
         let (_folder, path) = file(r#"{"edition": "shop", "addresses": {"sales": "http://127.0.0.1:1"}}"#);
         let found = Whereabouts::read(&path, EditionName::Shop).unwrap();
         let error = found.observable(&path, None, &[]).unwrap_err().to_string();
-        assert!(error.ends_with("lacks addresses.factory and addresses.broker and database_url (or the variable DATABASE_URL)"), "{error}");
+        assert!(
+            error.contains("lacks addresses.factory and addresses.broker and database_url (or the variable DATABASE_URL); "),
+            "{error}"
+        );
         let error = Whereabouts::read(&path, EditionName::Donut).unwrap_err().to_string();
         assert!(error.contains("edition shop"), "{error}");
     }

@@ -12,9 +12,12 @@ use reference::defects::Defect;
 
 use super::shards::Mistakes;
 use super::{MatrixArgs, OutputArgs, ReachArgs, Request, ShardArgs, WatchArgs};
+use crate::boot::workplace;
 use crate::exit::Exit;
 use crate::faults::FiredFile;
 use crate::ground::Ground;
+use crate::index::{Index, IndexError};
+use crate::live::LiveSettings;
 use crate::load::keep_interrupts;
 use crate::matrix::{self, MatrixError};
 use crate::progress::Display;
@@ -24,7 +27,7 @@ use crate::run::conduct::Measured;
 use crate::run::folder::RunFolder;
 use crate::run::interrupt::Interrupts;
 use crate::run::{self, Finished, Order, error_chain, judge};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, page};
 use crate::shards::merge::MergeError;
 use crate::shards::{self, ShardError};
 use crate::target::{self, Target, leash};
@@ -43,20 +46,25 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match request {
-        Request::Run { scenario, target, seed, defect, gate, reach, ground, output } => {
-            run_scenario((&scenario, target.as_deref()), seed, defect, gate.as_deref(), (reach, ground), &output).into()
+        Request::Run { scenario, target, seed, defect, gate, reach, ground, output, live } => {
+            run_scenario((&scenario, target.as_deref()), seed, defect, gate.as_deref(), (reach, ground), (&output, live)).into()
         }
-        Request::Check { run, gate, format } => check(&run, gate.as_deref(), format).into(),
+        Request::Check { run, gate, write, format } => check(&run, gate.as_deref(), write, format).into(),
+        Request::Index { folder } => index(&folder).into(),
         Request::Replay { run, fired, reach, ground, output } => replay(&run, fired, (reach, ground), &output).into(),
+        Request::Compare(args) => super::compare::compared(&args).into(),
         Request::Shrink(args) => super::shrink::shrunk(&args).into(),
         Request::Shard { scenario, seed, shards, reach, output } => shard(&scenario, seed, (shards, reach), &output).into(),
         Request::Watch(args) => watch(*args).into(),
         Request::Merge { folders, gate, clock_uncertainty, output } => merge(folders, gate.as_deref(), clock_uncertainty, &output).into(),
-        Request::Scenarios { name } => scenarios(name.as_deref()).into(),
+        Request::Scenarios { markdown: true, .. } => print(&page::markdown()).into(),
+        Request::Scenarios { name, .. } => scenarios(name.as_deref()).into(),
         Request::Defects => print(&matrix::catalogue::list()).into(),
         Request::Matrix(args) => many(&args).into(),
         Request::CheckTarget { file, reach } => check_target(&file, &reach).into(),
+        Request::Handout(handout) => handout.give().into(),
         Request::Leash { grace, command } => leash::run(&command, grace),
+        Request::Janitor { folder } => workplace::clean_up(&folder),
         Request::Reference { args } => reference::cli::run(std::iter::once(OsString::from("reference")).chain(args)),
     }
 }
@@ -98,7 +106,7 @@ fn run_scenario(
     defect: Option<Defect>,
     baseline: Option<&Path>,
     (reach, ground): (ReachArgs, Ground),
-    output: &OutputArgs,
+    (output, live): (&OutputArgs, Option<LiveSettings>),
 ) -> Exit {
     let scenario = match scenario_against(name, target) {
         Ok(scenario) => scenario,
@@ -110,7 +118,7 @@ fn run_scenario(
     };
     let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let (out, display) = (output.out.clone(), Display::detect(output.quiet));
-    let order = Order { faults: None, scenario, seed, defect, out, baseline, display, allow_remote: reach.allow_remote, ground };
+    let order = Order { faults: None, scenario, seed, defect, out, baseline, display, live, allow_remote: reach.allow_remote, ground };
     conduct(&order, output.format)
 }
 
@@ -139,6 +147,7 @@ fn replay(folder: &Path, fired: bool, (reach, ground): (ReachArgs, Ground), outp
         out: output.out.clone(),
         baseline: None,
         display: Display::detect(output.quiet),
+        live: None,
         allow_remote: reach.allow_remote,
         ground,
     };
@@ -236,7 +245,7 @@ fn conclude(finished: &Finished, format: Format) -> Exit {
     shown.unwrap_or_else(|error| complain(&error, Exit::Harness)).max(finished.exit())
 }
 
-fn check(folder: &Path, baseline: Option<&Path>, format: Format) -> Exit {
+fn check(folder: &Path, baseline: Option<&Path>, write: bool, format: Format) -> Exit {
     let opened = RunFolder::open(folder);
     let baseline = baseline.map(RunResult::read).transpose();
     let ((folder, plan), baseline) = match (opened, baseline) {
@@ -246,9 +255,30 @@ fn check(folder: &Path, baseline: Option<&Path>, format: Format) -> Exit {
     };
     // What was measured beside the history is taken over from the run's own result, where there is one.
     let before = RunResult::read(folder.path()).ok();
-    let measured = before.map(|result| Measured { cost: result.cost, machine: Some(result.run.machine) }).unwrap_or_default();
+    let (measured, called) = match before {
+        Some(RunResult { cost, run, .. }) => (Measured { cost, machine: Some(run.machine) }, Some((run.id, run.replay))),
+        None => (Measured::default(), None),
+    };
     match judge::judge(&folder, &plan, measured) {
-        Ok((result, _)) => conclude(&Finished::new(folder.path().to_owned(), result, baseline.as_ref()), format),
+        Ok((mut result, histograms)) => {
+            // A folder that was moved or renamed still holds the run that it held.
+            if write && let Some((id, replay)) = called {
+                (result.run.id, result.run.replay) = (id, replay);
+            }
+            if write && let Err(error) = report::write_all(folder.path(), &result, &histograms, None) {
+                return complain(&error, Exit::Harness);
+            }
+            conclude(&Finished::new(folder.path().to_owned(), result, baseline.as_ref()), format)
+        }
+        Err(error) => complain(&error, Exit::Harness),
+    }
+}
+
+fn index(folder: &Path) -> Exit {
+    let written = Index::read(folder).and_then(|index| index.write(folder));
+    match written {
+        Ok(page) => print(&format!("{}\n", page.display())),
+        Err(error @ (IndexError::Folder { .. } | IndexError::Nothing { .. })) => complain(&error, Exit::Usage),
         Err(error) => complain(&error, Exit::Harness),
     }
 }

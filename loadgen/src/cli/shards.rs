@@ -4,10 +4,12 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chaos::incident::Moment;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::ReachArgs;
+use super::{GroundArgs, ReachArgs};
+use crate::ground::Ground;
 use crate::plan::Part;
 use crate::progress::Display;
 use crate::scenario::Scenario;
@@ -71,6 +73,9 @@ pub struct WatchArgs {
     /// What may be reached
     #[command(flatten)]
     pub reach: ReachArgs,
+    /// What a pipeline stands on that is started here
+    #[command(flatten)]
+    pub ground: GroundArgs,
     /// Folder in which the run's own folder is made
     #[arg(long, value_name = "DIR", default_value = "reports")]
     pub out: PathBuf,
@@ -148,6 +153,8 @@ impl WatchArgs {
         let mut check = Check::default();
         check.take(enough_users(&scenario, self.shards));
         check.take(possible_faults(&scenario, self.system.is_some()));
+        let ground = self.ground.ground();
+        check.take(own_ground(&ground, self.system.is_some()));
         let run_id = check.take(checked_run_id(self.run_id));
         let start_at = check.take(unix_us(&self.start_at));
         let uncertainty = check.take(uncertainty(&self.clock_uncertainty));
@@ -155,7 +162,7 @@ impl WatchArgs {
             (Some(run_id), Some(start_at_unix_us), Some(clock_uncertainty)) if check.0.is_empty() => {
                 let Self { seed, shards: parts, system, out, reach: ReachArgs { allow_remote }, .. } = self;
                 let common = Common { scenario, seed, run_id, start_at_unix_us, clock_uncertainty, system, allow_remote, out, display };
-                Ok(watch::Order { common, parts })
+                Ok(watch::Order { common, parts, ground })
             }
             _ => Err(Mistakes(check.0)),
         }
@@ -185,22 +192,33 @@ fn enough_users(scenario: &Scenario, parts: NonZeroU32) -> Result<(), String> {
     }
 }
 
-/// Faults need taps, which stand only where the pipeline was started; and the watch does not hear of sales as they happen.
+/// Faults need taps and processes of one's own, which are there only where the pipeline was started; and the watch does not hear of sales as they
+/// happen.
 fn possible_faults(scenario: &Scenario, runs_already: bool) -> Result<(), String> {
-    let rules = &scenario.faults.rules;
-    if runs_already && !rules.is_empty() {
+    let chaos::plan::Plan { rules, incidents } = &scenario.faults;
+    if runs_already && !(rules.is_empty() && incidents.is_empty()) {
         return Err(format!(
-            "--system: {} has faults, and no tap stands before a pipeline that runs already; leave --system out",
+            "--system: {} has faults, and a pipeline that runs already has no taps, and processes that are not ours; leave --system out",
             scenario.name
         ));
     }
-    match rules.iter().find(|rule| rule.select.after_sales > 0 || rule.select.until_sales.is_some()) {
-        Some(rule) => Err(format!(
-            "{}: the fault {:?} waits for a number of sales, which nobody counts while a run on many machines goes on; give it a time or a stage",
-            scenario.name, rule.name
+    let waiting_rule = rules.iter().find(|rule| rule.select.after_sales > 0 || rule.select.until_sales.is_some()).map(|rule| &rule.name);
+    let waiting = incidents.iter().find(|incident| matches!(incident.when.first, Moment::AfterSales(_))).map(|incident| &incident.name);
+    match waiting_rule.or(waiting) {
+        Some(fault) => Err(format!(
+            "{}: the fault {fault:?} waits for a number of sales, which nobody counts while a run on many machines goes on; give it a time or a stage",
+            scenario.name
         )),
         None => Ok(()),
     }
+}
+
+/// A pipeline that runs already stands where it stands.
+fn own_ground(ground: &Ground, runs_already: bool) -> Result<(), String> {
+    if !runs_already || (ground.database.is_none() && ground.backend.is_none()) {
+        return Ok(());
+    }
+    Err("--database (RUSHPROOF_DATABASE) and --backend are for a pipeline that is started here; the file of --system, or DATABASE_URL, says where one that runs already has its own".to_owned())
 }
 
 fn checked_run_id(id: String) -> Result<String, String> {
@@ -315,6 +333,20 @@ mod tests {
         for part in ["--shard is missing", "--run-id", "--start-at", "--clock-uncertainty"] {
             assert!(said.contains(part), "{part} in {said}");
         }
+    }
+
+    #[test]
+    fn what_cannot_happen_to_a_pipeline_that_runs_already_is_refused() {
+        let (tapped, struck) = (Scenario::load("lost-answers").unwrap(), Scenario::load("kill-everything").unwrap());
+        for scenario in [&tapped, &struck] {
+            assert_eq!(possible_faults(scenario, false), Ok(()), "{}", scenario.name);
+            assert!(possible_faults(scenario, true).unwrap_err().contains("leave --system out"), "{}", scenario.name);
+        }
+        let elsewhere = Ground { database: Some("mysql://u:secret@h".into()), backend: None };
+        assert_eq!(own_ground(&elsewhere, false), Ok(()));
+        assert_eq!(own_ground(&Ground::default(), true), Ok(()));
+        let refused = own_ground(&elsewhere, true).unwrap_err();
+        assert!(refused.contains("RUSHPROOF_DATABASE") && !refused.contains("secret"), "{refused}");
     }
 
     #[test]

@@ -53,11 +53,11 @@ pub struct StrikeRow {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum FiredError {
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}, which says what fired in a run; without it, replay without --fired")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: std::io::Error },
-    #[error("{path} does not say what fired in a run")]
+    #[error("{path} does not say what fired in a run; replay without --fired")]
     Malformed { path: PathBuf, source: serde_json::Error },
     #[error("{path} has format {found}, this version reads {FORMAT}: use the version that wrote it")]
     Format { path: PathBuf, found: u32 },
@@ -125,7 +125,7 @@ impl FiredFile {
 
 /// A word that is no point.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("nothing can be struck at {0:?}")]
+#[error("nothing can be struck at {0:?}; use the version that wrote it, or replay without --fired")]
 pub struct UnknownPoint(pub String);
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -154,7 +154,10 @@ mod tests {
         let counts: Vec<usize> = narrowed.rules.iter().filter_map(|rule| Some(rule.only.as_ref()?.len())).collect();
         assert_eq!(counts, [2, 0], "what never fired strikes nobody");
         let wrong = FiredFile { fired: vec![row("k-1", "elsewhere")], ..FiredFile::new(42) };
-        assert_eq!(wrong.narrow(&plan).unwrap_err().to_string(), "nothing can be struck at \"elsewhere\"");
+        assert_eq!(
+            wrong.narrow(&plan).unwrap_err().to_string(),
+            "nothing can be struck at \"elsewhere\"; use the version that wrote it, or replay without --fired"
+        );
     }
 
     #[test]

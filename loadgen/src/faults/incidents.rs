@@ -47,7 +47,7 @@ pub struct Reach {
 /// Why an incident could not be brought about, or undone.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("there is no process {0}")]
+    #[error("there is no process {0} in this run; the plan names those that there are")]
     NoRole(String),
     #[error(transparent)]
     Process(#[from] ProcessTrouble),

@@ -4,7 +4,8 @@ use super::{Check, Decision, LEAST_ACHIEVED_SHARE};
 use crate::result::RunResult;
 
 /// Everything that forbids a comparison of speed; empty when nothing does.
-pub(super) fn obstacles(current: &RunResult, baseline: &RunResult) -> Vec<Check> {
+#[must_use]
+pub fn obstacles(current: &RunResult, baseline: &RunResult) -> Vec<Check> {
     let (now, then) = (&current.run.machine, &baseline.run.machine);
     let cores = (now.cores.to_string(), then.cores.to_string());
     let pairs = [

@@ -8,7 +8,9 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::attempt::{Answer, Behaviour, Complete, Invoke, OpKind, Outcome};
 pub use super::final_state::Final;
+use super::weights::Weights;
 
 /// Version of the history format, written in [`Header::format`].
 pub const FORMAT: u32 = 2;
@@ -95,6 +97,9 @@ pub struct Header {
     /// Mistake that the reference pipeline was asked to make, when it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defect: Option<String>,
+    /// Address of the SQS and SNS that it stood on, when that was not the embedded broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
     /// Wall-clock time of the run's start, ms since the Unix epoch: for people; nothing is computed from it.
     pub started_unix_ms: u64,
     /// Stock of each product when the load began, read from the system itself: product, pieces.
@@ -143,130 +148,6 @@ pub struct PhaseMark {
     /// At the end of [`Phase::Drain`]: whether quiescence was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<bool>,
-}
-
-/// What a buyer wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OpKind {
-    /// Look at the product.
-    Browse,
-    /// Buy.
-    Purchase,
-    /// Send something malformed, huge, negative or injected; it must change nothing.
-    Hostile,
-}
-
-/// Why a buyer sends this attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Behaviour {
-    /// The first attempt of an order.
-    First,
-    /// The same order again, at once, without waiting for the answer.
-    DoubleClick,
-    /// The same order again (same key), because the answer did not come.
-    Retry,
-    /// A new order (new key) by a buyer who was refused and came back.
-    ComeBack,
-}
-
-/// An attempt is about to be sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Invoke {
-    /// Unique number of the attempt; its [`Complete`] carries the same.
-    pub op: u64,
-    /// What is attempted.
-    pub kind: OpKind,
-    /// Who.
-    pub buyer: u64,
-    /// Idempotency key: all attempts under one key are one order. None for browsing and for hostile requests without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// Product asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub product: Option<String>,
-    /// Pieces asked for; None where a hostile request has no meaningful number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quantity: Option<u64>,
-    /// Why.
-    pub behaviour: Behaviour,
-    /// When the plan wanted it sent, µs since the run's start. Latency counts from here.
-    pub intended: Micros,
-    /// What a hostile request tries, in a word ("negative_count", "sql_in_requester").
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trick: Option<String>,
-}
-
-/// What became of an attempt, for the proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The complete answer says that it took effect (for a purchase: sold; for browsing: here is the product).
-    Ok,
-    /// The complete answer says that nothing was sold, or nothing was ever sent.
-    Fail,
-    /// Anything else: it may or may not have taken effect.
-    Info,
-}
-
-/// What the answer was, for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// The purchase is complete.
-    Sold,
-    /// Refused for lack of stock, production requested.
-    SoldOut,
-    /// The product page came.
-    Browsed,
-    /// The request was refused as bad (4xx).
-    Rejected,
-    /// The same key is still in flight (409): another attempt decides the order, this one did nothing.
-    InFlight,
-    /// Refused before any side effect (marked 503 or 429).
-    Shed,
-    /// 5xx that does not say whether anything was done.
-    ServerError,
-    /// The buyer's patience ended.
-    TimedOut,
-    /// The connection ended before the answer did.
-    Cut,
-    /// No connection could be made: nothing was sent.
-    Unreachable,
-    /// A complete answer that could not be understood.
-    Garbled,
-}
-
-/// An attempt is over, as far as the buyer is concerned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Complete {
-    /// The attempt's number.
-    pub op: u64,
-    /// Verdict on the attempt.
-    pub outcome: Outcome,
-    /// What the answer was.
-    pub answer: Answer,
-    /// HTTP status, when one came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// When its first byte was really sent, µs since the run's start (service time counts from here).
-    pub sent: Micros,
-    /// Order id from the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<String>,
-    /// Production that the answer promised.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub production: Option<String>,
-    /// Pieces that the answer says were sold or refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quantity: Option<u64>,
-    /// Stock left, as the answer says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stock: Option<i64>,
-    /// Detail for people: error text, first bytes of a garbled body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
 }
 
 /// Ids by which a message is known, whatever its SQS MessageId.
@@ -325,6 +206,9 @@ pub struct Sample {
     /// Productions requested and not yet applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_productions: Option<u64>,
+    /// What everything weighs, in every so many samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Weights>,
 }
 
 /// Counters of one queue.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use zstd::bulk::Compressor;
 
 use super::event::Line;
 
@@ -14,8 +14,8 @@ pub const FLUSH_EVERY: Duration = Duration::from_millis(150);
 /// A frame also ends when it holds this much text, so that memory stays bounded whatever the rate.
 const FRAME_BYTES: usize = 1024 * 1024;
 
-/// Fast, and already a tenth of the size: the generator shares its cores with the system under test.
-const COMPRESSION_LEVEL: i32 = 3;
+/// The fastest, and already a tenth of the size: the generator shares its cores with the system under test.
+const COMPRESSION_LEVEL: i32 = 1;
 
 /// Size of a history that was closed in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,45 +27,37 @@ pub struct HistorySize {
 }
 
 /// A file that takes lines.
-#[derive(Debug)]
 pub(crate) struct LineFile {
     file: File,
     /// Lines that will be one compressed frame.
     text: Vec<u8>,
-    /// When the first of them came.
-    began: Option<Instant>,
+    compressor: Compressor<'static>,
     size: HistorySize,
 }
 
 impl LineFile {
-    pub(crate) fn new(file: File) -> Self {
-        Self { file, text: Vec::new(), began: None, size: HistorySize { lines: 0, bytes: 0 } }
+    /// # Errors
+    /// When there is no memory for compressing.
+    pub(crate) fn new(file: File) -> io::Result<Self> {
+        let mut compressor = Compressor::new(COMPRESSION_LEVEL)?;
+        compressor.include_checksum(true)?;
+        Ok(Self { file, text: Vec::new(), compressor, size: HistorySize { lines: 0, bytes: 0 } })
     }
 
     /// Takes a line; it is in the file after the next flush.
     pub(crate) fn write(&mut self, line: &Line) -> io::Result<()> {
-        self.began.get_or_insert_with(Instant::now);
         serde_json::to_writer(&mut self.text, line)?;
         self.text.push(b'\n');
         self.size.lines += 1;
         if self.text.len() >= FRAME_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// How long the lines at hand may wait for a flush.
-    pub(crate) fn time_left(&self) -> Duration {
-        self.began.map_or(FLUSH_EVERY, |began| FLUSH_EVERY.saturating_sub(began.elapsed()))
-    }
-
     /// Compresses the lines at hand, writes them, and starts anew.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.began = None;
         if self.text.is_empty() {
             return Ok(());
         }
-        let mut encoder = zstd::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?;
-        encoder.include_checksum(true)?;
-        encoder.write_all(&self.text)?;
-        let compressed = encoder.finish()?;
+        let compressed = self.compressor.compress(&self.text)?;
         self.text.clear();
         self.file.write_all(&compressed)?;
         self.size.bytes += compressed.len() as u64;

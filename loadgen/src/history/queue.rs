@@ -14,6 +14,9 @@ use super::event::{Event, Line};
 /// Lines that may wait for the writer: about two seconds of 20,000 attempts a second.
 const CAPACITY: usize = 65_536;
 
+/// Lines for which the writer is woken before its time. Waking it for each line would cost the recorder more than the line.
+const WORTH_WAKING: usize = 4_096;
+
 /// How long a recorder waits for room before it gives the history up: far longer than any healthy disk stalls.
 const FULL_LIMIT: Duration = Duration::from_secs(10);
 
@@ -64,20 +67,22 @@ impl Queue {
         }
         let line = Line { at: self.clock.now(), event };
         inner.lines.push_back(line);
+        let worth_waking = inner.lines.len() == WORTH_WAKING;
         drop(inner);
-        self.filled.notify_one();
+        if worth_waking {
+            self.filled.notify_one();
+        }
     }
 
-    /// Takes everything there is, waiting up to `patience` for the first line.
+    /// Takes everything that comes within `patience`, and sooner when it is much, or all.
     pub(super) fn take(&self, patience: Duration) -> Taken {
-        let mut inner = self.lock();
-        if inner.lines.is_empty() && !inner.closed {
-            inner = self.filled.wait_timeout(inner, patience).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let waiting = self.filled.wait_timeout_while(self.lock(), patience, |inner| inner.lines.len() < WORTH_WAKING && !inner.closed);
+        let mut inner = waiting.unwrap_or_else(PoisonError::into_inner).0;
         if inner.lines.is_empty() {
             return if inner.closed { Taken::Closed } else { Taken::Nothing };
         }
-        let lines = std::mem::take(&mut inner.lines);
+        let room = inner.lines.capacity().min(2 * WORTH_WAKING);
+        let lines = std::mem::replace(&mut inner.lines, VecDeque::with_capacity(room));
         drop(inner);
         self.emptied.notify_all();
         Taken::Lines(lines)

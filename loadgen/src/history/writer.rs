@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use tokio::time::Instant;
+
 use super::clock::RunClock;
 use super::event::Event;
 use super::lines::LineFile;
 pub use super::lines::{FLUSH_EVERY, HistorySize};
 use super::queue::{Queue, Taken};
+use super::tally::Tally;
 
 /// Why a history could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryWriteError {
     /// The file could not be made.
-    #[error("cannot create the history {}: {source}; is the folder there, and writable?", path.display())]
+    #[error("cannot create the history {} (is the folder there, and may you write there?)", path.display())]
     Create {
         /// Where.
         path: PathBuf,
@@ -23,7 +26,7 @@ pub enum HistoryWriteError {
         source: std::io::Error,
     },
     /// The thread that writes could not be started.
-    #[error("cannot start the thread that writes {}: {source}", path.display())]
+    #[error("cannot start the thread that writes {} (is the limit of processes, ulimit -u, too low?)", path.display())]
     Thread {
         /// Which history.
         path: PathBuf,
@@ -31,7 +34,7 @@ pub enum HistoryWriteError {
         source: std::io::Error,
     },
     /// Writing failed on the way: the history is incomplete and proves nothing.
-    #[error("the history {} is incomplete: {reason}", path.display())]
+    #[error("the history {} is incomplete: {reason}; what it holds can still be judged, but never passes", path.display())]
     Incomplete {
         /// Which history.
         path: PathBuf,
@@ -53,6 +56,7 @@ pub struct HistoryWriter {
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: Arc<Queue>,
+    tally: Option<Arc<Tally>>,
 }
 
 impl HistoryWriter {
@@ -80,7 +84,7 @@ impl HistoryWriter {
     /// A handle to record with.
     #[must_use]
     pub fn recorder(&self) -> Recorder {
-        Recorder { queue: Arc::clone(&self.queue) }
+        Recorder { queue: Arc::clone(&self.queue), tally: None }
     }
 
     /// Writes [`Event::Ended`] as the last line and closes the file. Blocks until it is on disk.
@@ -112,8 +116,17 @@ impl Drop for HistoryWriter {
 }
 
 impl Recorder {
+    /// The same recorder, counting what it records.
+    #[must_use]
+    pub fn counted_by(self, tally: Arc<Tally>) -> Self {
+        Self { tally: Some(tally), ..self }
+    }
+
     /// Dates the event and hands it to the writer. Waits while the queue is full (up to ten seconds, then the history has failed).
     pub fn record(&self, event: Event) {
+        if let Some(tally) = &self.tally {
+            tally.count(&event);
+        }
         self.queue.push(event);
     }
 
@@ -124,10 +137,12 @@ impl Recorder {
     }
 }
 
+/// Writes what is recorded, [`FLUSH_EVERY`] after it was recorded at the latest: lines are taken until that time is over, then they are in the file.
 fn write_all(file: File, queue: &Queue) -> Result<HistorySize, std::io::Error> {
-    let mut out = LineFile::new(file);
+    let mut out = LineFile::new(file)?;
+    let mut flush_at = Instant::now() + FLUSH_EVERY;
     loop {
-        let taken = queue.take(out.time_left());
+        let taken = queue.take(flush_at.saturating_duration_since(Instant::now()));
         let closed = matches!(taken, Taken::Closed);
         if let Taken::Lines(lines) = taken {
             for line in lines {
@@ -137,8 +152,9 @@ fn write_all(file: File, queue: &Queue) -> Result<HistorySize, std::io::Error> {
         if closed {
             return out.close();
         }
-        if out.time_left().is_zero() {
+        if Instant::now() >= flush_at {
             out.flush()?;
+            flush_at = Instant::now() + FLUSH_EVERY;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt: written down, sent, answered (or not), understood, written down.
 
+use reference::trace::leg::{Kind, Leg};
 use tokio::time::Instant;
 
 use super::crowd::Crowd;
@@ -8,7 +9,7 @@ use super::pool::Exchange;
 use super::request::request;
 use crate::history::event::{Answer, Behaviour, Complete, Event, Invoke, Micros, OpKind, Outcome};
 use crate::plan::Trick;
-use crate::result::answer::AnswerClass;
+use crate::result::answer::{AnswerClass, answer_name};
 use crate::target::speech::{Speech, Understood, Wanted, beginning};
 
 /// How an attempt ended.
@@ -28,12 +29,14 @@ pub(super) async fn attempt(crowd: &Crowd, wanted: Wanted<'_>, behaviour: Behavi
     crowd.progress.sent();
     crowd.recorder.record(Event::Invoke(invoke(op, wanted, behaviour, intended)));
 
-    let request = request(&crowd.target, wanted);
+    let spoken = crowd.target.speech.say(wanted);
+    let mut leg = Leg::of_order(Kind::Client, || crowd.trace_of(wanted.key, op), || format!("buyer: {} {}", spoken.method, spoken.path));
+    let request = request(&crowd.target, &spoken, leg.onward());
     let slot = crowd.pool.slot(deadline).await;
     let sent = crowd.clock.now();
     crowd.ledger.sent(intended, sent);
     let exchange = match slot {
-        Some(slot) => slot.exchange(request, deadline).await,
+        Some(slot) => slot.exchange(&request, deadline).await,
         None => Exchange::Unreachable { why: "all connections were in use for as long as the buyer was patient".to_owned() },
     };
     let at = crowd.clock.now();
@@ -41,6 +44,9 @@ pub(super) async fn attempt(crowd: &Crowd, wanted: Wanted<'_>, behaviour: Behavi
     let status = status(&exchange);
     let understood = understand(&crowd.target.speech, wanted, exchange);
     let (outcome, answer) = (understood.outcome, understood.answer);
+    leg.note("rushproof.answer", || answer_name(answer).to_owned());
+    leg.note("rushproof.key", || wanted.key.unwrap_or_default().to_owned());
+    drop(leg);
     crowd.recorder.record(Event::Complete(complete(op, sent, status, understood)));
     crowd.ledger.over(Measured { kind: wanted.kind, answer, outcome, status, intended, ended: at });
     if answer == Answer::Sold {

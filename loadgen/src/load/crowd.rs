@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chaos::faults::Faults;
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -34,6 +35,8 @@ pub(super) struct Crowd {
     arrived: AtomicU64,
     next_op: AtomicU64,
     panicked: AtomicU64,
+    /// Tells the traces of this run from those of another run with the same keys.
+    traces: u128,
 }
 
 impl Crowd {
@@ -58,6 +61,7 @@ impl Crowd {
             arrived: AtomicU64::new(0),
             next_op: AtomicU64::new(1),
             panicked: AtomicU64::new(0),
+            traces: rand::random(),
         }
     }
 
@@ -73,6 +77,17 @@ impl Crowd {
             self.faults.start_at(self.clock.instant(now));
             now
         })
+    }
+
+    /// The trace of an order: all attempts under one key are one order. What has no key is an order of its own.
+    pub(super) fn trace_of(&self, key: Option<&str>, op: u64) -> u128 {
+        let mut digest = Sha256::new_with_prefix(self.traces.to_le_bytes());
+        match key {
+            Some(key) => digest.update(key),
+            None => digest.update(op.to_le_bytes()),
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        u128::from_le_bytes(digest[..16].try_into().expect("sixteen of thirty-two bytes"))
     }
 
     /// Number of the next attempt.

@@ -25,7 +25,9 @@ pub enum EngineError {
     #[error("goose: {0}")]
     Goose(String),
     /// The users did not finish when everything they wait for had a limit that was over.
-    #[error("the users were not done {0:?} after the schedule's end")]
+    #[error(
+        "the users were not done {0:?} after the schedule's end; the target keeps them waiting beyond their patience, or the machine has too much to do"
+    )]
     Stuck(Duration),
 }
 

@@ -5,23 +5,17 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use nix::errno::Errno;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::wire::{Failed, Wire};
 use super::{LoadError, Target};
-
-/// What a request carries.
-pub(super) type Body = Full<Bytes>;
+use crate::history::event::Complete;
 
 /// Most connections at once, files permitting.
 const MOST_CONNECTIONS: u64 = 8_192;
@@ -29,24 +23,18 @@ const MOST_CONNECTIONS: u64 = 8_192;
 /// Open files that the rest of the harness keeps for itself.
 const FILES_FOR_OTHERS: u64 = 256;
 
-/// Largest answer that is read: a page of rows takes a hundredth of it.
-const ANSWER_LIMIT: usize = 1024 * 1024;
-
 /// A free connection may have been closed by the server a moment ago. A request that was certainly not sent is tried on another one, this often.
 const TRIES: u32 = 3;
 
 /// The name of the shop is looked up once; this long at most.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
 
-/// After a complete answer a connection is ready at once, unless the server is about to close it.
-const READY_LIMIT: Duration = Duration::from_secs(1);
-
 /// The connections.
 #[derive(Debug)]
 pub(super) struct Pool {
     address: SocketAddr,
     slots: Semaphore,
-    free: Arc<Mutex<Vec<SendRequest<Body>>>>,
+    free: Mutex<Vec<Wire>>,
     opened: AtomicU64,
 }
 
@@ -101,7 +89,7 @@ impl Pool {
             .map_err(|error| wrong(error.to_string()))?;
         let address = addresses.next().ok_or_else(|| wrong("its name has no address".to_owned()))?;
         let slots = usize::try_from(connection_limit()).unwrap_or(Semaphore::MAX_PERMITS);
-        Ok(Self { address, slots: Semaphore::new(slots), free: Arc::default(), opened: AtomicU64::new(0) })
+        Ok(Self { address, slots: Semaphore::new(slots), free: Mutex::default(), opened: AtomicU64::new(0) })
     }
 
     /// Waits for the right to use a connection; None when the deadline comes first.
@@ -116,84 +104,68 @@ impl Pool {
         self.opened.load(Ordering::Relaxed)
     }
 
-    fn take_free(&self) -> Option<SendRequest<Body>> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+    fn take_free(&self) -> Option<Wire> {
+        let mut free = self.free();
         // The one used last is the least likely to have been closed for idleness.
-        std::iter::from_fn(|| free.pop()).find(SendRequest::is_ready)
+        std::iter::from_fn(|| free.pop()).find(Wire::is_idle)
     }
 
-    /// Keeps a connection for the next request, as soon as it is ready for one (or never, when the server closes it).
-    fn give_back(&self, mut connection: SendRequest<Body>) {
-        let free = Arc::clone(&self.free);
-        let keep = move |connection| free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        if connection.is_ready() {
-            keep(connection);
-        } else {
-            tokio::spawn(async move {
-                if let Ok(Ok(())) = timeout(READY_LIMIT, connection.ready()).await {
-                    keep(connection);
-                }
-            });
-        }
+    /// Keeps a connection for the next request.
+    fn give_back(&self, connection: Wire) {
+        self.free().push(connection);
     }
 
-    async fn open(&self) -> Result<SendRequest<Body>, String> {
-        let stream = TcpStream::connect(self.address).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    fn free(&self) -> MutexGuard<'_, Vec<Wire>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open(&self) -> Result<Wire, String> {
+        let wire = Wire::open(self.address).await.map_err(|error| unreachable(&error))?;
         self.opened.fetch_add(1, Ordering::Relaxed);
-        // Ends when the sender is dropped or the server closes; how it ended shows in the exchange.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(sender)
+        Ok(wire)
     }
 }
 
 impl Slot<'_> {
     /// Sends the request and reads the complete answer, until the deadline.
-    pub(super) async fn exchange(self, request: Request<Body>, deadline: Instant) -> Exchange {
-        let mut request = request;
+    pub(super) async fn exchange(self, request: &[u8], deadline: Instant) -> Exchange {
         let mut why = String::new();
         for _ in 0..TRIES {
             let mut connection = match self.connection(deadline).await {
                 Ok(connection) => connection,
                 Err(why) => return Exchange::Unreachable { why },
             };
-            match timeout_at(deadline, connection.try_send_request(request)).await {
-                Err(_) => return Exchange::TimedOut { status: None },
-                Ok(Ok(response)) => return self.answer(response, connection, deadline).await,
-                Ok(Err(mut refused)) => match refused.take_message() {
-                    // hyper hands the request back only when it did not begin to write it.
-                    Some(unsent) => {
-                        why = refused.into_error().to_string();
-                        request = unsent;
+            match timeout_at(deadline, connection.exchange(request)).await {
+                Err(_) => return Exchange::TimedOut { status: connection.status() },
+                Ok(Err(Failed::Unsent(error))) => why = error.to_string(),
+                Ok(Err(Failed::Cut(why))) => return Exchange::Cut { status: connection.status(), why },
+                Ok(Err(Failed::TooLong)) => return Exchange::TooLong { status: connection.status().unwrap_or_default() },
+                Ok(Ok(reply)) => {
+                    if reply.keeps {
+                        self.pool.give_back(connection);
                     }
-                    None => return Exchange::Cut { status: None, why: refused.into_error().to_string() },
-                },
+                    return Exchange::Answered { status: reply.status, body: reply.body };
+                }
             }
         }
         Exchange::Unreachable { why: format!("{TRIES} connections were closed before the request was sent: {why}") }
     }
 
-    async fn connection(&self, deadline: Instant) -> Result<SendRequest<Body>, String> {
+    async fn connection(&self, deadline: Instant) -> Result<Wire, String> {
         match self.pool.take_free() {
             Some(connection) => Ok(connection),
             None => timeout_at(deadline, self.pool.open()).await.unwrap_or_else(|_| Err("no connection in time".to_owned())),
         }
     }
+}
 
-    async fn answer(&self, response: http::Response<Incoming>, connection: SendRequest<Body>, deadline: Instant) -> Exchange {
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect();
-        match timeout_at(deadline, body).await {
-            Err(_) => Exchange::TimedOut { status: Some(status) },
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Exchange::TooLong { status },
-            Ok(Err(error)) => Exchange::Cut { status: Some(status), why: error.to_string() },
-            Ok(Ok(body)) => {
-                self.pool.give_back(connection);
-                Exchange::Answered { status, body: body.to_bytes() }
-            }
-        }
-    }
+/// Why no connection could be opened. Whoever has no file or port left for one must not say that the shop was not there.
+fn unreachable(error: &std::io::Error) -> String {
+    let ours = matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::EADDRNOTAVAIL | Errno::ENOBUFS | Errno::ENOMEM)
+    );
+    if ours { format!("{}{error}", Complete::OURS) } else { error.to_string() }
 }
 
 /// As many as the process may have open files, after asking for all it can get.
@@ -205,4 +177,16 @@ fn connection_limit() -> u64 {
         if raised { wanted } else { soft }
     });
     files.unwrap_or(1024).saturating_sub(FILES_FOR_OTHERS).clamp(16, MOST_CONNECTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_without_files_does_not_blame_the_shop() {
+        let why = |errno: Errno| unreachable(&std::io::Error::from_raw_os_error(errno as i32));
+        assert!(why(Errno::EMFILE).starts_with(Complete::OURS), "{}", why(Errno::EMFILE));
+        assert!(!why(Errno::ECONNREFUSED).starts_with(Complete::OURS));
+    }
 }

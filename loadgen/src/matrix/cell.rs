@@ -60,6 +60,9 @@ pub enum Standing {
     Sound,
     /// The mistake was found by the property that it violates.
     Caught,
+    /// That property was found violated, but the sound pipeline was not seen to end as it should with the same scenario and seed: what was
+    /// found may be the scenario's own doing. Only [`super::record::Record::standing`] can tell.
+    Unconfirmed,
     /// Something was found, but not by that property.
     Luck,
     /// The scenario did not expose the mistake.
@@ -127,7 +130,7 @@ impl Found {
         self.defect.as_deref().and_then(|name| name.parse().ok()).map(Aim::at)
     }
 
-    /// How it stands to what it was made for.
+    /// How it stands to what it was made for, looked at alone.
     #[must_use]
     pub fn standing(&self) -> Standing {
         let Some(verdict) = self.verdict else { return Standing::NoVerdict };

@@ -39,7 +39,7 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum RecordError {
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: io::Error },
     #[error("{path} is not a record of this version; run all of it again, without --add")]
     Malformed { path: PathBuf, source: serde_json::Error },
@@ -102,6 +102,17 @@ impl Record {
         write(&beside(table), json + "\n")
     }
 
+    /// How a run stands to what it was made for, beside the others: a defect is caught only where the sound pipeline is not accused.
+    #[must_use]
+    pub fn standing(&self, found: &Found) -> Standing {
+        let beside = |sound: &&Found| sound.defect.is_none() && (&sound.scenario, sound.seed) == (&found.scenario, found.seed);
+        let sound = || self.cells.iter().find(beside).is_some_and(|sound| sound.standing() == Standing::Sound);
+        match found.standing() {
+            Standing::Caught if !sound() => Standing::Unconfirmed,
+            standing => standing,
+        }
+    }
+
     /// What is not as it should be, in sentences.
     #[must_use]
     pub fn mistakes(&self) -> Vec<String> {
@@ -119,21 +130,18 @@ impl Record {
             }
         }
         for Aim { defect, property, scenario } in Aim::all() {
-            let own: Vec<&Found> = self.cells.iter().filter(|found| found.defect.as_deref() == Some(defect.name())).collect();
-            if own.is_empty() {
-                continue;
+            // Other scenarios may expose it or not; its own must, with every seed.
+            let meant = |found: &&Found| found.defect.as_deref() == Some(defect.name()) && found.scenario == scenario;
+            for found in self.cells.iter().filter(meant) {
+                let why = match self.standing(found) {
+                    Standing::Caught => continue,
+                    Standing::Unconfirmed => "the sound pipeline was not seen to pass beside it".to_owned(),
+                    Standing::Luck => "only other properties were found violated".to_owned(),
+                    Standing::Unexposed => "the run passed".to_owned(),
+                    _ => found.reasons.first().cloned().unwrap_or_default(),
+                };
+                mistakes.push(format!("{defect} was not caught by \"{}\" in {scenario} (seed {}): {why}", property.name(), found.seed));
             }
-            let Some(meant) = own.iter().find(|found| found.scenario == scenario) else {
-                // Other scenarios may expose it or not; only its own must.
-                continue;
-            };
-            let why = match meant.standing() {
-                Standing::Caught => continue,
-                Standing::Luck => "only other properties were found violated".to_owned(),
-                Standing::Unexposed => "the run passed".to_owned(),
-                _ => meant.reasons.first().cloned().unwrap_or_default(),
-            };
-            mistakes.push(format!("{defect} was not caught by \"{}\" in {scenario}: {why}", property.name()));
         }
         mistakes
     }
@@ -163,10 +171,30 @@ mod tests {
         let defect = Some(Defect::SilentSales);
         let caught = found(defect, "smoke", Verdict::Fail, &[Property::OperationsInformed]);
         let elsewhere = found(defect, "rush", Verdict::Pass, &[]);
-        assert_eq!(record(vec![caught.clone(), elsewhere.clone()]).mistakes(), Vec::<String>::new());
+        let sound = found(None, "smoke", Verdict::Pass, &[]);
+        assert_eq!(record(vec![sound, caught.clone(), elsewhere.clone()]).mistakes(), Vec::<String>::new());
         assert_eq!(record(vec![elsewhere]).mistakes().len(), 0, "its own scenario was not run");
         let luck = found(defect, "smoke", Verdict::Fail, &[Property::Conservation]);
         assert!(record(vec![luck]).mistakes()[0].contains("silent-sales was not caught by \"operations informed\""));
+    }
+
+    #[test]
+    fn a_defect_counts_only_where_the_sound_pipeline_passes_with_the_same_seed() {
+        let caught = found(Some(Defect::SilentSales), "smoke", Verdict::Fail, &[Property::OperationsInformed]);
+        let other_seed = Found { seed: 2, ..found(None, "smoke", Verdict::Pass, &[]) };
+        let other_scenario = found(None, "rush", Verdict::Pass, &[]);
+        let record = record(vec![caught.clone(), other_seed, other_scenario]);
+        assert_eq!(record.standing(&caught), Standing::Unconfirmed);
+        assert!(record.mistakes()[0].contains("the sound pipeline was not seen to pass beside it"), "{:?}", record.mistakes());
+    }
+
+    #[test]
+    fn every_seed_must_expose_what_its_scenario_is_meant_for() {
+        let caught = found(Some(Defect::SilentSales), "smoke", Verdict::Fail, &[Property::OperationsInformed]);
+        let missed = Found { seed: 2, ..found(Some(Defect::SilentSales), "smoke", Verdict::Pass, &[]) };
+        let sound = [1, 2].map(|seed| Found { seed, ..found(None, "smoke", Verdict::Pass, &[]) });
+        let mistakes = record([vec![caught, missed], sound.to_vec()].concat()).mistakes();
+        assert_eq!(mistakes, ["silent-sales was not caught by \"operations informed\" in smoke (seed 2): the run passed"]);
     }
 
     #[test]

@@ -23,11 +23,13 @@ fn matrix(record: &Record) -> String {
     let mut text = String::from(
         "# The kill matrix\n\n\
          Each defect is a mistake that real pipelines make, switched on in the reference (`loadgen --defect NAME`). It counts as caught when the\n\
-         property that it violates is found violated in the scenario meant for it. Being found by another property is luck, and not counted.\n\n",
+         property that it violates is found violated in the scenario meant for it, with every seed that was tried, while the sound pipeline\n\
+         passes that scenario with the same seed. Being found by another property is luck, and not counted.\n\n",
     );
     text += &made(record);
-    let aims: Vec<(Aim, &Found)> = Aim::all().filter_map(|aim| Some((aim, in_its_scenario(record, aim)?))).collect();
-    let caught = aims.iter().filter(|(_, found)| found.standing() == Standing::Caught).count();
+    let aims: Vec<(Aim, Vec<&Found>)> =
+        Aim::all().map(|aim| (aim, in_its_scenario(record, aim))).filter(|(_, own)| !own.is_empty()).collect();
+    let caught = aims.iter().filter(|(_, own)| own.iter().all(|found| record.standing(found) == Standing::Caught)).count();
     let sound: Vec<&Found> = record.cells.iter().filter(|found| found.defect.is_none()).collect();
     let passed = sound.iter().filter(|found| found.standing() == Standing::Sound).count();
     let _ = writeln!(
@@ -38,7 +40,9 @@ fn matrix(record: &Record) -> String {
     );
     text += &mistakes(record);
     text += "## Each defect in the scenario meant for it\n\n| defect | what is done wrong | violates | scenario | found violated |\n|---|---|---|---|---|\n";
-    for (aim, found) in aims {
+    for (aim, own) in aims {
+        // With several seeds, the one that was caught least tells.
+        let worst = own.iter().max_by_key(|found| record.standing(found)).expect("a defect without a run has no row");
         let _ = writeln!(
             text,
             "| `{}` | {} | {} | {} | {} |",
@@ -46,7 +50,7 @@ fn matrix(record: &Record) -> String {
             cell_text(aim.defect.about()),
             aim.property.name(),
             aim.scenario,
-            outcome(found)
+            outcome(record, worst)
         );
     }
     text + &everything(record)
@@ -57,7 +61,7 @@ fn everything(record: &Record) -> String {
     let scenarios = scenarios(record);
     let mut text = String::from(
         "\n## All runs\n\n✗ caught by the property that the defect violates · (✗) found by another property only · ✓ passed: the scenario does not expose it · \
-         ? evidence missing · blank: not run. The first row is the sound pipeline.\n\n|  |",
+         ? evidence missing, or the sound pipeline was not seen to pass there · blank: not run. The first row is the sound pipeline.\n\n|  |",
     );
     text.extend(scenarios.iter().map(|scenario| format!(" {scenario} |")));
     text += "\n|---|";
@@ -71,7 +75,8 @@ fn everything(record: &Record) -> String {
         }
         let _ = write!(text, "| {} |", row.map_or("*sound*".to_owned(), |name| format!("`{name}`")));
         for scenario in &scenarios {
-            let sign = own.iter().find(|found| found.scenario == *scenario).map_or("", |found| sign(found));
+            let there = own.iter().filter(|found| found.scenario == *scenario);
+            let sign = there.max_by_key(|found| record.standing(found)).map_or("", |found| sign(record, found));
             let _ = write!(text, " {sign} |");
         }
         text.push('\n');
@@ -147,8 +152,10 @@ fn mistakes(record: &Record) -> String {
     if lines.is_empty() { lines } else { format!("Not as it should be:\n\n{lines}\n") }
 }
 
-fn in_its_scenario(record: &Record, aim: Aim) -> Option<&Found> {
-    record.cells.iter().find(|found| found.defect.as_deref() == Some(aim.defect.name()) && found.scenario == aim.scenario)
+/// The runs of a defect in the scenario meant for it, one for each seed.
+fn in_its_scenario(record: &Record, aim: Aim) -> Vec<&Found> {
+    let meant = |found: &&Found| found.defect.as_deref() == Some(aim.defect.name()) && found.scenario == aim.scenario;
+    record.cells.iter().filter(meant).collect()
 }
 
 /// The scenarios that were run, in the order in which to try them; those of the user's own last.
@@ -160,7 +167,7 @@ fn scenarios(record: &Record) -> Vec<String> {
     names.into_keys().map(|(_, name)| name).collect()
 }
 
-fn outcome(found: &Found) -> String {
+fn outcome(record: &Record, found: &Found) -> String {
     let names = |own: Option<Aim>| {
         let name = |property: &crate::verify::property::Property| match own {
             Some(aim) if aim.property == *property => format!("**{}**", property.name()),
@@ -169,8 +176,9 @@ fn outcome(found: &Found) -> String {
         found.violated.iter().map(name).collect::<Vec<_>>().join(", ")
     };
     let reason = || cell_text(found.reasons.first().map_or("", String::as_str));
-    match found.standing() {
+    match record.standing(found) {
         Standing::Caught => format!("✗ {}", names(found.aim())),
+        Standing::Unconfirmed => "? the sound pipeline was not seen to pass beside it".to_owned(),
         Standing::Luck => format!("(✗) by luck: {}", names(None)),
         Standing::Unexposed => "✓ passed: not exposed".to_owned(),
         Standing::Unknown | Standing::NoVerdict => format!("? {}", reason()),
@@ -178,14 +186,14 @@ fn outcome(found: &Found) -> String {
     }
 }
 
-fn sign(found: &Found) -> &'static str {
-    match (found.standing(), found.verdict) {
+fn sign(record: &Record, found: &Found) -> &'static str {
+    match (record.standing(found), found.verdict) {
         (Standing::Caught, _) => "✗",
         (Standing::Luck, _) => "(✗)",
         (Standing::Sound | Standing::Unexposed, Some(Verdict::Fail)) => "✗ as expected",
         (Standing::Sound | Standing::Unexposed, _) => "✓",
         (Standing::Wrong, _) => "**wrong**",
-        (Standing::Unknown | Standing::NoVerdict, _) => "?",
+        (Standing::Unconfirmed | Standing::Unknown | Standing::NoVerdict, _) => "?",
     }
 }
 

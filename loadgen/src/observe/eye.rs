@@ -17,13 +17,13 @@ use crate::target::View;
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
     /// The database.
-    #[error("cannot read the pipeline's database")]
+    #[error("cannot read the pipeline's database, past all faults")]
     Store(#[from] StoreError),
     /// A target.
-    #[error("cannot read the target's state")]
+    #[error("cannot read the target's state as its file says")]
     Target(#[from] ReadError),
     /// A queue.
-    #[error("cannot read the depth of a queue")]
+    #[error("cannot read the depth of a queue, past all faults")]
     Queue(#[from] reference::messaging::error::CallError),
 }
 
@@ -112,7 +112,7 @@ impl Eye {
         let work = try_join_all(self.queues.work.iter().map(|queue| depth(queue, false)));
         let dead = try_join_all(self.queues.dead_letter.iter().map(|queue| depth(queue, true)));
         let (work, dead) = tokio::try_join!(work, dead)?;
-        Ok(Sample { began, stock, queues: work.into_iter().chain(dead).collect(), outbox, open_productions })
+        Ok(Sample { began, stock, queues: work.into_iter().chain(dead).collect(), outbox, open_productions, weights: None })
     }
 
     /// Messages on topics that the harness has not read yet.

@@ -17,7 +17,7 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {url}: {reason}")]
+#[error("cannot read {url}: {reason}; does it still answer there?")]
 pub struct ReadError {
     /// Where.
     pub url: String,

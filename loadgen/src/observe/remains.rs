@@ -39,10 +39,10 @@ const OPEN_PER_PRODUCT: u64 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum RemainsError {
     /// The database.
-    #[error("cannot read the final state of the database")]
+    #[error("cannot read the final state of the database, without which nothing is proved")]
     Store(#[from] StoreError),
     /// A queue.
-    #[error("cannot read a dead-letter queue")]
+    #[error("cannot read a dead-letter queue, without which nothing is proved")]
     Queue(#[from] CallError),
     /// The queues' depths.
     #[error(transparent)]

@@ -7,7 +7,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::eye::{Eye, LookError};
-use crate::history::event::Event;
+use super::scales::Scales;
+use crate::history::event::{Event, Sample};
 use crate::history::writer::Recorder;
 use crate::progress::state::ProgressState;
 use crate::result::answer::AnswerClass;
@@ -30,9 +31,9 @@ pub struct Sampler {
 impl Sampler {
     /// Starts looking.
     #[must_use]
-    pub fn start(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, abortion: Abortion) -> Self {
+    pub fn start(eye: Eye, scales: Scales, recorder: Recorder, progress: Arc<ProgressState>, abortion: Abortion) -> Self {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(sample(eye, recorder, progress, abortion, stop.clone()));
+        let task = tokio::spawn(sample((eye, scales), recorder, progress, abortion, stop.clone()));
         Self { stop, task }
     }
 
@@ -44,7 +45,13 @@ impl Sampler {
     }
 }
 
-async fn sample(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, abortion: Abortion, stop: CancellationToken) {
+async fn sample(
+    (eye, mut scales): (Eye, Scales),
+    recorder: Recorder,
+    progress: Arc<ProgressState>,
+    abortion: Abortion,
+    stop: CancellationToken,
+) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut seen = 0;
@@ -53,7 +60,7 @@ async fn sample(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, abor
             _ = ticks.tick() => false,
             () = stop.cancelled() => true,
         };
-        if let Err(error) = look_once(&eye, &recorder, &progress, &abortion, &mut seen).await {
+        if let Err(error) = look_once((&eye, &mut scales), &recorder, &progress, &abortion, &mut seen).await {
             // A look that fails is a gap in the curve, not the end of the run: the final state is read with patience.
             tracing::warn!(error = &error as &dyn std::error::Error, "a look at the pipeline failed");
         }
@@ -63,8 +70,14 @@ async fn sample(eye: Eye, recorder: Recorder, progress: Arc<ProgressState>, abor
     }
 }
 
-async fn look_once(eye: &Eye, recorder: &Recorder, progress: &ProgressState, abortion: &Abortion, seen: &mut i64) -> Result<(), LookError> {
-    let sample = eye.look().await?;
+async fn look_once(
+    (eye, scales): (&Eye, &mut Scales),
+    recorder: &Recorder,
+    progress: &ProgressState,
+    abortion: &Abortion,
+    seen: &mut i64,
+) -> Result<(), LookError> {
+    let sample = Sample { weights: scales.weigh_if_due().await, ..eye.look().await? };
     progress.sampled(&sample);
     let answers = progress.answers();
     abortion.look(&sample, Answers { all: answers.iter().sum(), unknown: answers[AnswerClass::Unknown.index()] });

@@ -20,11 +20,11 @@ pub enum PlanError {
     #[error("plan format {0}, but this version knows {FORMAT}; use the version that wrote it")]
     Format(u32),
     /// The scenario inside is not one.
-    #[error("the scenario inside the plan is not valid:\n{0}")]
-    Scenario(#[from] ScenarioErrors),
+    #[error("the scenario inside the plan is not valid; use the version that wrote it:\n{0}")]
+    Scenario(ScenarioErrors),
     /// The target inside is not one.
-    #[error("the target inside the plan is not valid:\n{0}")]
-    Target(#[from] TargetErrors),
+    #[error("the target inside the plan is not valid; use the version that wrote it:\n{0}")]
+    Target(TargetErrors),
     /// Scenario and target do not fit each other.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -102,10 +102,10 @@ impl TryFrom<PlanFile> for Plan {
         if file.format != FORMAT {
             return Err(PlanError::Format(file.format));
         }
-        let scenario = Scenario::parse(&format!("scenario `{}`", file.scenario), &file.scenario_text)?;
+        let scenario = Scenario::parse(&format!("scenario `{}`", file.scenario), &file.scenario_text).map_err(PlanError::Scenario)?;
         let scenario = match file.target {
             Some(saved) => {
-                let mut target = Target::parse(&format!("target `{}`", saved.name), &saved.text)?;
+                let mut target = Target::parse(&format!("target `{}`", saved.name), &saved.text).map_err(PlanError::Target)?;
                 target.folder = saved.folder;
                 scenario.against(Arc::new(target))?
             }

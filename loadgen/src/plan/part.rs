@@ -60,7 +60,7 @@ pub enum PartError {
         of: u64,
     },
     /// More parts than anybody has machines.
-    #[error("{0} parts are too many; at most {MOST_PARTS} are possible")]
+    #[error("{0} parts are too many; write at most {MOST_PARTS} of them")]
     TooMany(u64),
 }
 

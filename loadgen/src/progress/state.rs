@@ -40,6 +40,23 @@ struct RunState {
     load_duration: Duration,
 }
 
+/// Takes snapshots of a [`ProgressState`]; latency counts from its own last one.
+#[derive(Debug)]
+pub struct Reader {
+    state: Arc<ProgressState>,
+    seen: [u64; LATENCY_BUCKETS],
+}
+
+impl Reader {
+    /// Everything at this moment.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let now: [u64; LATENCY_BUCKETS] = std::array::from_fn(|index| self.state.latency[index].load(Relaxed));
+        let since: Vec<u64> = now.iter().zip(&self.seen).map(|(now, seen)| now - seen).collect();
+        self.seen = now;
+        self.state.snapshot(&since)
+    }
+}
+
 /// What the display shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -158,6 +175,24 @@ impl ProgressState {
         std::array::from_fn(|index| self.answers[index].load(Relaxed))
     }
 
+    /// Attempts sent so far.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    /// Arrivals per second that the plan wants now.
+    #[must_use]
+    pub fn planned_rate_now(&self) -> f64 {
+        self.planned_milli_rate.load(Relaxed) as f64 / 1_000.0
+    }
+
+    /// The generator's lateness as last told, µs.
+    #[must_use]
+    pub fn lateness_p99_now(&self) -> u64 {
+        self.lateness_p99_us.load(Relaxed)
+    }
+
     /// The generator's lateness over the last second, 99th percentile, µs.
     pub fn lateness_p99(&self, us: u64) {
         self.lateness_p99_us.store(us, Relaxed);
@@ -181,10 +216,20 @@ impl ProgressState {
         self.sampled.fetch_add(1, Relaxed);
     }
 
-    /// Everything at this moment. Latency counts from the last snapshot, so one display takes them.
+    /// Somebody who takes snapshots; several may do so independently of each other.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        let times: Vec<u64> = self.latency.iter().map(|bucket| bucket.swap(0, Relaxed)).collect();
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        Reader { state: Arc::clone(self), seen: [0; LATENCY_BUCKETS] }
+    }
+
+    /// Answers so far by latency from the intended start, as upper end of the bucket in µs, answers in it. Buckets of nothing are left out.
+    #[must_use]
+    pub fn latencies(&self) -> Vec<(u64, u64)> {
+        let counts = self.latency.iter().map(|bucket| bucket.load(Relaxed));
+        counts.enumerate().filter(|(_, count)| *count > 0).map(|(index, count)| (bucket_end(index), count)).collect()
+    }
+
+    fn snapshot(&self, times: &[u64]) -> Snapshot {
         let pipeline = (self.sampled.load(Relaxed) > 0).then(|| Pipeline {
             stock: self.stock.load(Relaxed),
             waiting: self.waiting.load(Relaxed),
@@ -198,12 +243,12 @@ impl ProgressState {
             detail: run.detail.clone(),
             planned_arrivals: run.planned_arrivals,
             load_duration: run.load_duration,
-            sent: self.sent.load(Relaxed),
+            sent: self.attempts(),
             answers: self.answers(),
-            p50_us: quantile(&times, 0.5),
-            p99_us: quantile(&times, 0.99),
-            lateness_p99_us: self.lateness_p99_us.load(Relaxed),
-            planned_rate: self.planned_milli_rate.load(Relaxed) as f64 / 1_000.0,
+            p50_us: quantile(times, 0.5),
+            p99_us: quantile(times, 0.99),
+            lateness_p99_us: self.lateness_p99_now(),
+            planned_rate: self.planned_rate_now(),
             pipeline,
         })
     }
@@ -229,7 +274,12 @@ fn quantile(buckets: &[u64], quantile: f64) -> Option<u64> {
         seen += count;
         seen >= rank
     })?;
-    Some(((index + 1) as f64 / 8.0).exp2() as u64)
+    Some(bucket_end(index))
+}
+
+/// The upper end of a bucket, µs.
+fn bucket_end(index: usize) -> u64 {
+    ((index + 1) as f64 / 8.0).exp2() as u64
 }
 
 #[cfg(test)]
@@ -241,20 +291,22 @@ mod tests {
         let state = ProgressState::new();
         (0..98).for_each(|_| state.answered(AnswerClass::Sold, 2_000));
         (0..2).for_each(|_| state.answered(AnswerClass::Unknown, 800_000));
-        let snapshot = state.snapshot();
+        let mut reader = state.reader();
+        let snapshot = reader.snapshot();
         let within = |seen: Option<u64>, true_value: f64| (seen.unwrap() as f64 / true_value - 1.0).abs() < 0.1;
         assert!(within(snapshot.p50_us, 2_000.0) && within(snapshot.p99_us, 800_000.0), "{snapshot:?}");
         assert_eq!(snapshot.answers, [98, 0, 0, 0, 2]);
-        assert_eq!(state.snapshot().p50_us, None, "nothing was answered since");
+        assert_eq!(reader.snapshot().p50_us, None, "nothing was answered since");
+        assert!(state.reader().snapshot().p50_us.is_some(), "another reader has its own last snapshot");
     }
 
     #[tokio::test]
     async fn dead_letters_are_no_backlog() {
         let state = ProgressState::new();
-        assert_eq!(state.snapshot().pipeline, None);
+        assert_eq!(state.reader().snapshot().pipeline, None);
         let depth = |dead_letter, visible| QueueDepth { queue: String::new(), dead_letter, visible, in_flight: 1, delayed: 0 };
         state.sampled(&Sample { queues: vec![depth(false, 7), depth(true, 3)], ..Sample::default() });
-        let pipeline = state.snapshot().pipeline.unwrap();
+        let pipeline = state.reader().snapshot().pipeline.unwrap();
         assert_eq!((pipeline.waiting, pipeline.in_flight, pipeline.dead_letters), (7, 1, 4));
     }
 }

@@ -23,9 +23,9 @@ const TEMPLATE: &str = include_str!("../../assets/report.html");
 const STYLE: &str = include_str!("../../assets/report.css");
 const SCRIPT: &str = include_str!("../../assets/report.js");
 const CHARTS_SCRIPT: &str = include_str!("../../assets/charts.js");
-const UPLOT_SCRIPT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
-const UPLOT_STYLE: &str = include_str!("../../assets/uplot/uPlot.min.css");
-const UPLOT_LICENCE: &str = include_str!("../../assets/uplot/LICENSE");
+pub(crate) const UPLOT_SCRIPT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
+pub(crate) const UPLOT_STYLE: &str = include_str!("../../assets/uplot/uPlot.min.css");
+pub(crate) const UPLOT_LICENCE: &str = include_str!("../../assets/uplot/LICENSE");
 
 /// Why no HTML came out.
 #[derive(Debug, Error)]
@@ -42,28 +42,34 @@ pub enum HtmlError {
 /// # Errors
 /// When template and data do not fit; tests see to it that they do.
 pub fn render(result: &RunResult) -> Result<String, HtmlError> {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.add_template("report.html", TEMPLATE)?;
     let style = format!("{UPLOT_STYLE}\n{STYLE}");
     let chart_data = embedded_json(&ChartData { result })?;
-    let page = environment.get_template("report.html")?.render(context! {
-        facts => Value::from(Serde(Facts::of(result))),
-        policy => policy(&style),
-        style => Value::from_safe_string(style),
-        uplot_script => Value::from_safe_string(UPLOT_SCRIPT.to_owned()),
-        charts_script => Value::from_safe_string(CHARTS_SCRIPT.to_owned()),
-        report_script => Value::from_safe_string(SCRIPT.to_owned()),
-        uplot_licence => UPLOT_LICENCE,
-        chart_data => Value::from_safe_string(chart_data),
-    })?;
-    Ok(page)
+    page(TEMPLATE, &style, &[UPLOT_SCRIPT, CHARTS_SCRIPT, SCRIPT], |policy| {
+        context! {
+            facts => Value::from(Serde(Facts::of(result))),
+            policy => policy,
+            style => Value::from_safe_string(style.clone()),
+            uplot_script => Value::from_safe_string(UPLOT_SCRIPT.to_owned()),
+            charts_script => Value::from_safe_string(CHARTS_SCRIPT.to_owned()),
+            report_script => Value::from_safe_string(SCRIPT.to_owned()),
+            uplot_licence => UPLOT_LICENCE,
+            chart_data => Value::from_safe_string(chart_data),
+        }
+    })
+}
+
+/// A page of one file from its template; `values` gets the content security policy that allows exactly this style and these scripts.
+pub(crate) fn page(template: &str, style: &str, scripts: &[&str], values: impl FnOnce(String) -> Value) -> Result<String, HtmlError> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template("page.html", template)?;
+    Ok(environment.get_template("page.html")?.render(values(policy(style, scripts)))?)
 }
 
 /// The content security policy: nothing is fetched from anywhere, and nothing runs but this file's own scripts.
-fn policy(style: &str) -> String {
+fn policy(style: &str, scripts: &[&str]) -> String {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
-    let scripts = [UPLOT_SCRIPT, CHARTS_SCRIPT, SCRIPT].map(hash).join(" ");
+    let scripts = scripts.iter().map(|script| hash(script)).collect::<Vec<_>>().join(" ");
     format!("default-src 'none'; script-src {scripts}; style-src {}; base-uri 'none'; form-action 'none'", hash(style))
 }
 
@@ -86,7 +92,7 @@ impl Serialize for ChartData<'_> {
 
 /// JSON that may stand in a script element: no character that could end the element, begin a comment, or be a line end to
 /// JavaScript but not to JSON.
-fn embedded_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+pub(crate) fn embedded_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let json = serde_json::to_string(value)?;
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {

@@ -9,6 +9,7 @@ mod faults;
 mod marks;
 mod orders;
 mod stock;
+mod weights;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,6 +20,8 @@ use self::faults::Faults;
 use self::marks::Marks;
 use self::orders::Book;
 use self::stock::{Stocks, Window};
+use self::weights::Heaps;
+use crate::history::Listener;
 use crate::history::event::{Answer, Behaviour, Complete, Event, Final, Header, Invoke, Line, Micros, OpKind, Outcome, Published, Sample};
 use crate::result::answer::AnswerClass;
 use crate::result::latency::Histograms;
@@ -56,6 +59,7 @@ pub struct Builder {
     published: HashSet<u64>,
     columns: Columns,
     queues: BTreeMap<String, Queue>,
+    heaps: Heaps,
 }
 
 /// What a history says, besides what is proved from it.
@@ -94,6 +98,12 @@ impl Digest {
     }
 }
 
+impl Listener for Builder {
+    fn line(&mut self, line: &Line) {
+        Builder::line(self, line);
+    }
+}
+
 impl Builder {
     /// `planned`: arrivals that the plan wants in each second of the load, if the plan is at hand; empty where buyers decide (closed load).
     #[must_use]
@@ -119,6 +129,7 @@ impl Builder {
             published: HashSet::new(),
             columns: Columns::default(),
             queues: BTreeMap::new(),
+            heaps: Heaps::default(),
         }
     }
 
@@ -172,12 +183,27 @@ impl Builder {
         self.totals.unanswered = self.book.unanswered();
         self.totals.max_unanswered = self.book.most_unanswered();
         let Builder {
-            width, last, ended, header, totals, histograms, stocks, marks, faults, arrivals, columns, queues, last_drawn, ..
+            width,
+            last,
+            ended,
+            header,
+            totals,
+            histograms,
+            stocks,
+            marks,
+            faults,
+            arrivals,
+            columns,
+            queues,
+            heaps,
+            last_drawn,
+            ..
         } = self;
         let mut series = columns.finish(buckets);
         (series.bucket_us, series.buckets, series.planned) = (width, buckets, planned);
         (series.stock, series.products_not_drawn) = stocks.finish(buckets);
         series.queues = queues.into_iter().map(|(queue, columns)| columns.finish(queue, buckets)).collect();
+        heaps.finish(buckets, &mut series);
         marks.finish(last_drawn, &mut series);
         let recovery = faults.finish(arrivals, &mut series);
         Digest { header, series, recovery, totals, histograms, duration_us: last, interrupted: ended.unwrap_or(true) }
@@ -300,6 +326,9 @@ impl Builder {
             queue.waiting.at(bucket).see(depth.visible + depth.delayed);
             queue.in_flight.at(bucket).see(depth.in_flight);
         }
+        if let Some(weights) = &sample.weights {
+            self.heaps.weighed(bucket, weights);
+        }
         if let Some(rows) = sample.outbox {
             self.columns.outbox.at(bucket).see(rows);
         }
@@ -381,6 +410,7 @@ impl Builder {
             self.columns.halve();
             self.stocks.halve();
             self.faults.halve();
+            self.heaps.halve();
             for queue in self.queues.values_mut() {
                 queue.halve();
             }

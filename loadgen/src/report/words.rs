@@ -4,11 +4,20 @@ use crate::result::RunResult;
 use crate::verify::judgement::{Judgement, PropertyResult, Verdict};
 
 /// The verdict in capitals.
-pub(super) fn verdict(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "PASS",
         Verdict::Fail => "FAIL",
         Verdict::Unknown => "UNKNOWN",
+    }
+}
+
+/// The verdict as a class of the pages' styles.
+pub(crate) fn verdict_class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::Unknown => "unknown",
     }
 }
 
@@ -33,7 +42,7 @@ pub(super) fn expectation(result: &RunResult) -> Option<String> {
 }
 
 /// A sign for the verdict that does not need colour.
-pub(super) fn verdict_sign(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict_sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "✓",
         Verdict::Fail => "✗",
@@ -41,8 +50,18 @@ pub(super) fn verdict_sign(verdict: Verdict) -> &'static str {
     }
 }
 
+/// The judgement as a class of the pages' styles.
+pub(crate) fn judgement_class(judgement: Judgement) -> &'static str {
+    match judgement {
+        Judgement::Holds => "holds",
+        Judgement::Violated => "violated",
+        Judgement::Undecided => "undecided",
+        Judgement::NotJudged => "not-judged",
+    }
+}
+
 /// A judgement in a word or two.
-pub(super) fn judgement(judgement: Judgement) -> &'static str {
+pub(crate) fn judgement(judgement: Judgement) -> &'static str {
     match judgement {
         Judgement::Holds => "holds",
         Judgement::Violated => "violated",
@@ -52,7 +71,7 @@ pub(super) fn judgement(judgement: Judgement) -> &'static str {
 }
 
 /// A sign for a judgement that does not need colour.
-pub(super) fn judgement_sign(judgement: Judgement) -> &'static str {
+pub(crate) fn judgement_sign(judgement: Judgement) -> &'static str {
     match judgement {
         Judgement::Holds => "✓",
         Judgement::Violated => "✗",

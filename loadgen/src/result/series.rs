@@ -43,6 +43,12 @@ pub struct Series {
     pub outbox: Vec<Option<u64>>,
     /// Productions requested and not yet applied.
     pub open_productions: Vec<Option<u64>>,
+    /// What each process weighed; empty where nothing was weighed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<WeightColumns>,
+    /// Size of the database file, bytes; empty where it is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub database: Vec<Option<u64>>,
     /// Phases of the run.
     pub phases: Vec<PhaseSpan>,
     /// Stages of the arrival curve.
@@ -95,6 +101,21 @@ pub struct QueueColumns {
     pub waiting: Vec<Option<u64>>,
     /// Messages taken and not yet deleted.
     pub in_flight: Vec<Option<u64>>,
+}
+
+/// What one process weighed over time; null where it was not weighed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightColumns {
+    /// Its role.
+    pub process: String,
+    /// Resident memory, bytes.
+    pub memory: Vec<Option<u64>>,
+    /// Open file handles.
+    pub files: Vec<Option<u64>>,
+    /// Threads.
+    pub threads: Vec<Option<u64>>,
+    /// Tasks.
+    pub tasks: Vec<Option<u64>>,
 }
 
 /// A phase of the run, µs since the run's start.

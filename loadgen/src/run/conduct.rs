@@ -22,7 +22,9 @@ use crate::faults::{FiredError, Hops, Poison};
 use crate::ground::Ground;
 use crate::history::clock::RunClock;
 use crate::history::event::{Event, FORMAT, Header, Micros, Phase, PhaseMark};
+use crate::history::tally::Tally;
 use crate::history::writer::{HistoryWriteError, HistoryWriter, Recorder};
+use crate::live::Live;
 use crate::load::{self, LoadError, LoadInput};
 use crate::observe::cpu::CpuMeter;
 use crate::observe::eye::{Eye, LookError};
@@ -52,7 +54,7 @@ pub enum ConductError {
     #[error(transparent)]
     Look(#[from] LookError),
     /// The pipeline does not begin as the plan says.
-    #[error("{product} begins with a stock of {found}, the plan says {planned}")]
+    #[error("{product} begins with a stock of {found}, the plan says {planned}; begin with a database that nobody else sells from")]
     Stock {
         /// The product.
         product: String,
@@ -87,6 +89,8 @@ pub(crate) struct Manner<'o> {
     pub(crate) faults: Option<&'o chaos::plan::Plan>,
     /// How progress is shown.
     pub(crate) display: Display,
+    /// Where the run is shown live.
+    pub(crate) live: Option<&'o Live>,
     /// Hosts beyond loopback that the run may reach.
     pub(crate) allow_remote: &'o [String],
     /// What the pipeline stands on.
@@ -118,17 +122,25 @@ impl<'a> Stand<'a> {
     pub(crate) fn build(plan: &'a Plan, folder: &'a RunFolder, manner: &Manner<'_>, interrupts: &Interrupts) -> Result<Self, ConductError> {
         let clock = RunClock::start();
         let writer = HistoryWriter::create(&folder.history(), clock)?;
-        let recorder = writer.recorder();
+        let state = ProgressState::new();
+        let recorder = match manner.live {
+            Some(live) => {
+                let tally = Tally::new(clock);
+                live.watch(plan, folder.id(), &state, &tally);
+                writer.recorder().counted_by(tally)
+            }
+            None => writer.recorder(),
+        };
         recorder.record(Event::Header(Header {
             format: FORMAT,
             run: folder.id().to_owned(),
             scenario: plan.scenario().name.clone(),
             seed: plan.seed(),
             defect: manner.defect.map(|defect| defect.to_string()),
+            backend: manner.ground.backend.clone(),
             started_unix_ms: folder.started_unix_ms(),
             initial_stock: if plan.scenario().target.is_some() { Vec::new() } else { planned_stock(plan) },
         }));
-        let state = ProgressState::new();
         state.planned(plan.summary().arrivals, plan.scenario().duration());
         let progress = Progress::start(Arc::clone(&state), manner.display);
         let stop = interrupts.soft.child_token();
@@ -197,10 +209,12 @@ impl<'a> Stand<'a> {
         let meter = CpuMeter::start(system.pids().into_iter());
         let stages: Vec<(Instant, &str)> =
             self.plan.stage_begins().into_iter().map(|(at, name)| (self.clock.instant(begin.saturating_add(at)), name)).collect();
-        let hops = &mut self.hops;
+        let reach = system.reach(&self.hops, &self.recorder);
+        let (hops, mut incidents) = (&mut self.hops, None);
         let strikes = async {
             tokio::time::sleep_until(self.clock.instant(begin)).await;
             hops.begin();
+            incidents = Some(Incidents::begin(&self.plan.faults().incidents, &reach, hops.faults(), &self.recorder));
             for (at, name) in stages {
                 tokio::time::sleep_until(at).await;
                 hops.faults().set_phase(Some(name));
@@ -212,6 +226,10 @@ impl<'a> Stand<'a> {
         };
         self.cost = Cost { generator_cpu_us: None, ..meter.stop() };
         self.end(Phase::Load, Some(note), None);
+        // As where one process does everything: what comes from here on is recovery.
+        if let Some(incidents) = incidents {
+            incidents.heal(UNDONE_WITHIN).await;
+        }
         self.hops.heal().await;
     }
 
@@ -236,7 +254,7 @@ impl<'a> Stand<'a> {
             }
         }
         self.recorder.record(Event::Sample(first));
-        let sampler = Sampler::start(eye.clone(), self.recorder.clone(), Arc::clone(&self.state), self.abortion.clone());
+        let sampler = Sampler::start(eye.clone(), system.scales(), self.recorder.clone(), Arc::clone(&self.state), self.abortion.clone());
         let readers = system.topic_readers(&eye, Poison::of(self.plan.faults()), &self.recorder);
         self.observers = Some((sampler, readers));
         Ok(eye)
@@ -260,7 +278,7 @@ impl<'a> Stand<'a> {
         self.hops.begin();
         let reach = system.reach(&self.hops, &self.recorder);
         let incidents = Incidents::begin(&self.plan.faults().incidents, &reach, self.hops.faults(), &self.recorder);
-        let loaded = load::run(input).await;
+        let loaded = load::run_on_own_thread(input).await;
         self.cost = meter.stop();
         let stopped = || self.abortion.reason().map_or_else(|| "stopped before its end".to_owned(), |reason| format!("stopped: {reason}"));
         let note = self.stop.is_cancelled().then(stopped);

@@ -37,11 +37,11 @@ pub struct RunFolder {
 pub enum FolderError {
     #[error("cannot make the run folder {path}: choose another place with --out")]
     Create { path: PathBuf, source: io::Error },
-    #[error("{path} is no run folder: it has no {PLAN}")]
+    #[error("{path} is no run folder: it has no {PLAN}; give a folder that a run made, as reports/rush-20261121T121053Z-1")]
     NotARun { path: PathBuf, source: io::Error },
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: io::Error },
-    #[error("{path} is not a plan of this version")]
+    #[error("{path} is not a plan of this version; use the version that wrote it")]
     Plan { path: PathBuf, source: serde_json::Error },
 }
 

@@ -9,7 +9,7 @@ use super::conduct::Measured;
 use super::folder::RunFolder;
 use crate::ground::DatabaseKind;
 use crate::history::event::{Event, Header};
-use crate::history::reader::{HistoryReadError, HistoryReader};
+use crate::history::{HistoryReadError, HistoryReader, Lines};
 use crate::plan::Plan;
 use crate::report::series::Builder;
 use crate::result::latency::Histograms;
@@ -27,7 +27,7 @@ pub enum JudgeError {
     #[error(transparent)]
     History(#[from] HistoryReadError),
     /// It was made with a defect that this version does not have.
-    #[error("the run was made with a defect that this version does not have")]
+    #[error("the run was made with a defect that this version does not have; use the version that made it")]
     Defect(#[from] BadDefect),
 }
 
@@ -49,19 +49,16 @@ pub fn defect_of(folder: &RunFolder) -> Result<Option<Defect>, JudgeError> {
 /// [`JudgeError`] when the history cannot be opened; one that is cut off is judged as far as it goes.
 pub fn judge(folder: &RunFolder, plan: &Plan, measured: Measured) -> Result<(RunResult, Histograms), JudgeError> {
     let history = folder.history();
-    let proof = verify::judge(|| HistoryReader::open(&history), &expectations(plan));
+    let proof = verify::judge(|| HistoryReader::lend(&history), &expectations(plan));
 
+    // Read again, so that what the proof and what the curves must remember never stands in memory together.
     let mut series = Builder::new(Some(plan.summary().per_second.clone()));
-    for line in HistoryReader::open(&history)? {
-        match line {
-            Ok(line) => series.line(&line),
-            // The proof says what is missing; the curves end where the history does.
-            Err(_) => break,
-        }
-    }
+    // The proof says what is missing; the curves end where the history does.
+    let _ = HistoryReader::lend(&history)?.tell(&mut series);
     let digest = series.finish();
     let scenario = plan.scenario();
-    let defect = digest.header.as_ref().and_then(|header| header.defect.clone());
+    let header = digest.header.as_ref();
+    let (defect, backend) = (header.and_then(|header| header.defect.clone()), header.and_then(|header| header.backend.clone()));
     let info = RunInfo {
         id: folder.id().to_owned(),
         scenario: scenario.name.clone(),
@@ -69,7 +66,7 @@ pub fn judge(folder: &RunFolder, plan: &Plan, measured: Measured) -> Result<(Run
         seed: plan.seed(),
         target: match &scenario.target {
             Some(target) => target.name.clone(),
-            None => format!("reference, edition {}{}", scenario.edition.as_str(), where_it_stood(plan)),
+            None => format!("reference, edition {}{}", scenario.edition.as_str(), where_it_stood(plan, backend.as_deref())),
         },
         defect: defect.clone(),
         expected: Some(scenario.expect_verdict).filter(|expected| *expected != Verdict::Pass),
@@ -77,7 +74,7 @@ pub fn judge(folder: &RunFolder, plan: &Plan, measured: Measured) -> Result<(Run
         duration_us: digest.duration_us,
         interrupted: digest.interrupted,
         plan: plan.to_string(),
-        replay: replay(folder, plan, defect.as_deref()),
+        replay: replay(folder, plan, defect.as_deref(), backend.as_deref()),
         machine: measured.machine.unwrap_or_else(Machine::detect),
     };
     let histograms = digest.histograms.clone();
@@ -85,14 +82,14 @@ pub fn judge(folder: &RunFolder, plan: &Plan, measured: Measured) -> Result<(Run
 }
 
 /// The command that runs the plan again: from any clone for a shipped scenario, from its folder for any other.
-fn replay(folder: &RunFolder, plan: &Plan, defect: Option<&str>) -> String {
-    let scenario = plan.scenario();
+fn replay(folder: &RunFolder, plan: &Plan, defect: Option<&str>, backend: Option<&str>) -> String {
+    let (scenario, ground) = (plan.scenario(), on_what(plan, backend));
     match Scenario::load(&scenario.name) {
         Ok(shipped) if shipped.text == scenario.text && scenario.target.is_none() => {
             let defect = defect.map(|defect| format!(" --defect {defect}")).unwrap_or_default();
-            format!("cargo run -p loadgen -- --scenario {} --seed {}{defect}{}", scenario.name, plan.seed(), on_what(plan))
+            format!("cargo run -p loadgen -- --scenario {} --seed {}{defect}{ground}", scenario.name, plan.seed())
         }
-        _ => format!("cargo run -p loadgen -- replay {}", folder.path().display()),
+        _ => format!("cargo run -p loadgen -- replay {}{ground}", folder.path().display()),
     }
 }
 
@@ -105,24 +102,28 @@ fn planned_incident(incident: &Incident) -> PlannedFault {
 }
 
 /// What of the ground a target stood on is not the usual.
-fn where_it_stood(plan: &Plan) -> &'static str {
-    match plan.database() {
-        DatabaseKind::File => "",
-        DatabaseKind::Server => ", on a database server",
+fn where_it_stood(plan: &Plan, backend: Option<&str>) -> &'static str {
+    match (plan.database(), backend) {
+        (DatabaseKind::File, None) => "",
+        (DatabaseKind::File, Some(_)) => ", on another's SQS and SNS",
+        (DatabaseKind::Server, None) => ", on a database server",
+        (DatabaseKind::Server, Some(_)) => ", on a database server and another's SQS and SNS",
     }
 }
 
 /// The options that put another run on the same ground.
-fn on_what(plan: &Plan) -> &'static str {
-    match plan.database() {
+fn on_what(plan: &Plan, backend: Option<&str>) -> String {
+    let database = match plan.database() {
         DatabaseKind::File => "",
         // Whoever runs it again knows the server, and its password.
         DatabaseKind::Server => " --database mysql://…",
-    }
+    };
+    let backend = backend.map(|url| format!(" --backend {url}")).unwrap_or_default();
+    format!("{database}{backend}")
 }
 
 /// What the scenario promises its run will show.
-fn expectations(plan: &Plan) -> Expectations {
+pub(crate) fn expectations(plan: &Plan) -> Expectations {
     let scenario = plan.scenario();
     let expect = &scenario.expect;
     Expectations {
@@ -133,6 +134,7 @@ fn expectations(plan: &Plan) -> Expectations {
         min_info: expect.min_info,
         min_redeliveries: expect.min_redeliveries,
         lateness_p99_limit: micros(scenario.limits.lateness_p99),
+        growth_percent: scenario.limits.growth_percent,
         recovery_bound: micros(scenario.limits.recovery),
         most_dead_letters: scenario.limits.dead_letters,
         max_mails_per_episode: scenario.limits.mails_per_episode.unwrap_or(Expectations::default().max_mails_per_episode),

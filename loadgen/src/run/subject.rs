@@ -14,6 +14,7 @@ use crate::history::writer::Recorder;
 use crate::load::{self, LoadError};
 use crate::observe::eye::{Eye, LookError};
 use crate::observe::remains::{self, RemainsError};
+use crate::observe::scales::Scales;
 use crate::observe::topics::{TopicReaders, Understanding};
 use crate::plan::Plan;
 use crate::target::{Stranger, StrangerError, View};
@@ -103,6 +104,14 @@ impl Subject {
         match self {
             Self::Reference(system) => system.pids(),
             Self::Stranger(stranger) => stranger.pids(),
+        }
+    }
+
+    /// Scales for its processes.
+    pub(crate) fn scales(&self) -> Scales {
+        match self {
+            Self::Reference(system) => Scales::of_crew(system.crew.clone(), &system.database_url),
+            Self::Stranger(stranger) => Scales::of_target(stranger.pids()),
         }
     }
 

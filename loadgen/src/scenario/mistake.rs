@@ -17,7 +17,7 @@ pub enum ScenarioErrors {
         known: Vec<&'static str>,
     },
     /// The file could not be read.
-    #[error("cannot read the scenario {}", path.display())]
+    #[error("cannot read the scenario {} (give the path of a TOML file that you may read, or a name from `loadgen scenarios`)", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,

@@ -350,6 +350,7 @@ fn limits(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Limits {
         recovery: section.some_time("recovery", mistakes).unwrap_or(Duration::from_secs(30)),
         dead_letters: section.count("dead_letters", 0..=1_000_000_000, mistakes),
         mails_per_episode: section.count("mails_per_episode", 1..=1_000, mistakes),
+        growth_percent: section.share("growth", mistakes).map(percent),
     };
     section.finish(mistakes);
     limits
@@ -366,6 +367,11 @@ fn abort(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Abort {
     };
     section.finish(mistakes);
     abort
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is between 0 and 1")]
+fn percent(share: f64) -> u64 {
+    (share * 100.0).round() as u64
 }
 
 fn small(count: Option<u64>, default: u32) -> u32 {

@@ -95,7 +95,7 @@ pub async fn buy(order: &Order, interrupts: &Interrupts) -> Result<bool, ShardEr
 async fn play(input: LoadInput<'_>, recorder: &Recorder, stop: &CancellationToken) -> Result<(), ShardError> {
     let mark = |begin, note| recorder.record(Event::Phase(PhaseMark { phase: Phase::Load, begin, note, reached: None }));
     mark(true, None);
-    let loaded = load::run(input).await;
+    let loaded = load::run_on_own_thread(input).await;
     mark(false, stop.is_cancelled().then(|| "stopped before its end".to_owned()));
     loaded?;
     Ok(())
@@ -108,6 +108,7 @@ fn header(folder: &RunFolder, plan: &Plan) -> Header {
         scenario: plan.scenario().name.clone(),
         seed: plan.seed(),
         defect: None,
+        backend: None,
         started_unix_ms: folder.started_unix_ms(),
         // Only who watches the pipeline has seen it.
         initial_stock: Vec::new(),

@@ -88,11 +88,11 @@ pub struct Ended {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum CardError {
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: io::Error },
-    #[error("cannot read {path}")]
+    #[error("cannot read {path} (give the folder of a part, and all that it holds)")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path} is not the card of a part")]
+    #[error("{path} is not the card of a part; give folders that parts of a run made")]
     Malformed { path: PathBuf, source: serde_json::Error },
     #[error("{path} has format {found}, this version knows {FORMAT}; use the version that wrote it")]
     Format { path: PathBuf, found: u32 },

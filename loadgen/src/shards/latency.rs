@@ -20,11 +20,11 @@ pub const FILE: &str = "latency.json";
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum LatencyError {
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: io::Error },
-    #[error("cannot read {path}")]
+    #[error("cannot read {path} (give the folder of a part, and all that it holds)")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path} does not hold the histograms of a part: {reason}")]
+    #[error("{path} does not hold the histograms of a part: {reason}; copy the part again, or run it again")]
     Malformed { path: PathBuf, reason: String },
 }
 

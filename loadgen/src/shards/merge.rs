@@ -57,7 +57,7 @@ pub enum MergeError {
     #[error(transparent)]
     Latency(#[from] LatencyError),
     /// The merged history cannot be written.
-    #[error("cannot write {path}")]
+    #[error("cannot write {path} (is there space, and may you write there?)")]
     Write {
         /// Which file.
         path: PathBuf,
@@ -97,6 +97,8 @@ pub fn merge(order: &Order) -> Result<Finished, MergeError> {
 struct Survey {
     /// Stock when the load began, as the watch saw it.
     initial_stock: Vec<(String, i64)>,
+    /// The SQS and SNS that the watch's pipeline stood on, when that was not the embedded broker.
+    backend: Option<String>,
     /// Parts whose history breaks off, and how.
     torn: Vec<(Role, String)>,
     /// When the watch began to drain, on the common clock.
@@ -124,7 +126,10 @@ fn survey(gathered: &Gathered) -> Survey {
     let mut causes = Causes::default();
     for (role, line) in &mut timeline {
         match (role, &line.event) {
-            (Role::Watch, Event::Header(header)) => survey.initial_stock.clone_from(&header.initial_stock),
+            (Role::Watch, Event::Header(header)) => {
+                survey.initial_stock.clone_from(&header.initial_stock);
+                survey.backend.clone_from(&header.backend);
+            }
             (Role::Watch, Event::Published(published)) => causes.published(line.at, published),
             (Role::Shard(_), Event::Invoke(invoke)) => causes.invoked(line.at, invoke),
             (Role::Shard(part), Event::Complete(complete)) => causes.completed(part, complete),
@@ -152,13 +157,14 @@ fn missing(gathered: &Gathered, survey: &Survey) -> Vec<String> {
 /// Writes the one history. What the parts say of their own phases gives way to the phases of the whole.
 fn weave(gathered: &Gathered, survey: &Survey, missing: &[String], path: &Path) -> Result<(), MergeError> {
     let failed = |source| MergeError::Write { path: path.to_owned(), source };
-    let mut out = LineFile::new(File::create_new(path).map_err(failed)?);
+    let mut out = LineFile::new(File::create_new(path).map_err(failed)?).map_err(failed)?;
     let header = Header {
         format: FORMAT,
         run: gathered.run_id.clone(),
         scenario: gathered.plan.scenario().name.clone(),
         seed: gathered.plan.seed(),
         defect: None,
+        backend: survey.backend.clone(),
         started_unix_ms: gathered.zero_unix_us / 1_000,
         initial_stock: survey.initial_stock.clone(),
     };

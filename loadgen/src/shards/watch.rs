@@ -30,6 +30,8 @@ pub struct Order {
     pub common: Common,
     /// How many shards there are.
     pub parts: NonZeroU32,
+    /// What a pipeline stands on that is started here.
+    pub ground: Ground,
 }
 
 /// Watches a run from the first look at the pipeline to the reading of what remains; returns whether all went as planned.
@@ -37,10 +39,10 @@ pub struct Order {
 /// # Errors
 /// [`ShardError`]. What was written until then stays in the folder, and the merge will say that the watch did not end.
 pub async fn watch(order: &Order, interrupts: &Interrupts) -> Result<bool, ShardError> {
-    let Order { common, parts } = order;
-    let plan = Plan::derive(&common.scenario, common.seed);
+    let Order { common, parts, ground } = order;
+    let plan = Plan::derive_on(ground.database_kind(), &common.scenario, common.seed);
     let folder = Role::Watch.create(common, &plan)?;
-    let manner = Manner { defect: None, faults: None, display: common.display, allow_remote: &[], ground: &Ground::default() };
+    let manner = Manner { defect: None, faults: None, display: common.display, live: None, allow_remote: &common.allow_remote, ground };
     let mut stand = Stand::build(&plan, &folder, &manner, interrupts)?;
     let clock = stand.clock();
     let anchor = Anchor::of(clock, common.clock_uncertainty);

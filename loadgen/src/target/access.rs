@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::answer::Reply;
-use super::ask::{Asker, Database, column, first_number};
+use super::ask::Asker;
+use super::database::{Database, TextRow};
 use super::speech::{ProductWords, Speech};
 use super::template::{Setting, Template, text_of};
 use super::{Ask, Ledger, Stock};
@@ -28,15 +29,23 @@ pub(super) struct LedgerRow {
 }
 
 impl Access {
-    /// `database` fills the places of a database's address.
-    pub(super) fn new(url: &str, stock: Option<&Stock>, ledger: Option<&Ledger>, database: impl Fn(&Template) -> String) -> Self {
-        let opened = |template: &Option<Template>| template.as_ref().map(|template| Database::at(database(template)));
-        Self {
+    /// `database` finds the database of an address.
+    ///
+    /// # Errors
+    /// Those of `database`.
+    pub(super) fn new<E>(
+        url: &str,
+        stock: Option<&Stock>,
+        ledger: Option<&Ledger>,
+        database: impl Fn(&Template) -> Result<Database, E>,
+    ) -> Result<Self, E> {
+        let found = |address: &Option<Template>| address.as_ref().map(&database).transpose();
+        Ok(Self {
             url: url.to_owned(),
             asker: Asker::default(),
-            stock: stock.map(|stock| (stock.clone(), opened(&stock.database))),
-            ledger: ledger.map(|ledger| (ledger.clone(), opened(&ledger.database))),
-        }
+            stock: stock.map(|stock| Ok((stock.clone(), found(&stock.database)?))).transpose()?,
+            ledger: ledger.map(|ledger| Ok((ledger.clone(), found(&ledger.database)?))).transpose()?,
+        })
     }
 
     /// Pieces in stock of a product; None when the file does not say how to read it.
@@ -47,10 +56,10 @@ impl Access {
         let Some((stock, database)) = &self.stock else { return Ok(None) };
         let pieces = match (&stock.read, database) {
             (Ask::Sql(statement), Some(database)) => {
-                let statement = filled(statement, product, None);
+                let statement = filled(statement, database, product, None);
                 let rows = database.rows(&statement).await?;
                 let failed = || self.failed(&format!("no whole number came from {statement}"));
-                rows.first().and_then(first_number).ok_or_else(failed)?
+                rows.first().and_then(TextRow::first_number).ok_or_else(failed)?
             }
             (Ask::Http(request), _) => {
                 let spoken = request.fill(&|place: &str| value(place, product, None)).map_err(|place| self.unfilled(&place))?;
@@ -84,7 +93,7 @@ impl Access {
     pub(super) async fn set_stock(&self, product: &ProductWords, pieces: i64) -> Result<bool, ReadError> {
         let Some((Stock { reset: Some(reset), .. }, database)) = &self.stock else { return Ok(false) };
         match (reset, database) {
-            (Ask::Sql(statement), Some(database)) => drop(database.rows(&filled(statement, product, Some(pieces))).await?),
+            (Ask::Sql(statement), Some(database)) => drop(database.rows(&filled(statement, database, product, Some(pieces))).await?),
             (Ask::Http(request), _) => {
                 let spoken = request.fill(&|place: &str| value(place, product, Some(pieces))).map_err(|place| self.unfilled(&place))?;
                 let said = self.asker.send(&self.url, &spoken).await?;
@@ -106,7 +115,7 @@ impl Access {
         let Some((ledger, database)) = &self.ledger else { return Ok(None) };
         let rows: Option<Vec<LedgerRow>> = match (&ledger.read, database) {
             (Ask::Sql(statement), Some(database)) => {
-                database.rows(statement.text()).await?.iter().map(|row| row_of(ledger, |name| column(row, name), true)).collect()
+                database.rows(statement.text()).await?.iter().map(|row| row_of(ledger, |name| row.column(name), true)).collect()
             }
             (Ask::Http(request), _) => {
                 let spoken = request.fill(&|_: &str| None).map_err(|place| self.unfilled(&place))?;
@@ -154,9 +163,9 @@ fn row_of(ledger: &Ledger, text: impl Fn(&str) -> Option<String>, sold: bool) ->
 }
 
 /// SQL with its places filled; a quotation mark in a product's word stays inside its text.
-fn filled(statement: &Template, product: &ProductWords, pieces: Option<i64>) -> String {
+fn filled(statement: &Template, database: &Database, product: &ProductWords, pieces: Option<i64>) -> String {
     let escaped = |place: &str| match value(place, product, pieces)? {
-        Value::String(text) => Some(Value::String(text.replace('\'', "''"))),
+        Value::String(text) => Some(Value::String(database.quoted(&text))),
         other => Some(other),
     };
     statement.fill(Setting::Plain, escaped).unwrap_or_default()
@@ -215,7 +224,8 @@ quantity = "pieces"
     async fn stock_and_ledger_are_read_and_set_in_sql() {
         let data = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/shop.db", data.path().display());
-        let shop = Database::at(format!("{url}?mode=rwc"));
+        let open = |url: &str| Database::at(&Template::parse(url), data.path());
+        let shop = open(&format!("{url}?mode=rwc")).unwrap();
         for statement in [
             "CREATE TABLE breads (name TEXT, stock INTEGER)",
             "INSERT INTO breads VALUES ('baker''s rye', 7)",
@@ -225,14 +235,14 @@ quantity = "pieces"
             shop.rows(statement).await.unwrap();
         }
         let target = Target::parse("t.toml", FILE).unwrap();
-        let access = Access::new("http://127.0.0.1:1", target.stock.as_ref(), target.ledger.as_ref(), |_| url.clone());
+        let access = Access::new("http://127.0.0.1:1", target.stock.as_ref(), target.ledger.as_ref(), |_| open(&url)).unwrap();
         let rye = &target.speech.products[0];
         assert_eq!(access.stock(rye).await.unwrap(), Some(7));
         assert!(access.set_stock(rye, 40).await.unwrap());
         assert_eq!(access.stock(rye).await.unwrap(), Some(40));
         let row = |key: &str, quantity| LedgerRow { key: key.into(), product: Some("rye".into()), quantity, sold: true };
         assert_eq!(access.orders().await.unwrap(), Some(vec![row("k-1", 2), row("k-2", 1)]));
-        let gone = Database::at("sqlite:///nowhere/shop.db".to_owned()).rows("SELECT 1").await.unwrap_err();
+        let gone = open("sqlite:///nowhere/shop.db").unwrap().rows("SELECT 1").await.unwrap_err();
         assert!(gone.to_string().contains("/nowhere/shop.db"), "{gone}");
     }
 }

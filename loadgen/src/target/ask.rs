@@ -1,4 +1,4 @@
-//! Questions that the harness itself puts to a target, over HTTP or in SQL: always directly, never through anything faulty.
+//! Questions that the harness itself puts to a target over HTTP: always directly, never through anything faulty.
 
 use std::time::Duration;
 
@@ -8,8 +8,6 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::speech::Spoken;
 use crate::observe::http::ReadError;
@@ -77,46 +75,4 @@ impl Spoken {
 
 fn causes(error: &dyn std::error::Error) -> String {
     crate::run::error_chain(error)
-}
-
-/// Asks in SQL. Each question opens the database anew: a target may replace its file, and no lock of ours may outlive a question.
-#[derive(Debug, Clone)]
-pub(super) struct Database {
-    url: String,
-}
-
-impl Database {
-    pub(super) fn at(url: String) -> Self {
-        Self { url }
-    }
-
-    /// The rows that a statement yields.
-    ///
-    /// # Errors
-    /// [`ReadError`] when the database cannot be opened, or the statement fails or takes longer than 10 s.
-    pub(super) async fn rows(&self, statement: &str) -> Result<Vec<SqliteRow>, ReadError> {
-        let asked = async {
-            let options: SqliteConnectOptions = self.url.parse()?;
-            let mut connection = SqliteConnection::connect_with(&options.busy_timeout(PATIENCE)).await?;
-            let rows = sqlx::query(AssertSqlSafe(statement.to_owned())).fetch_all(&mut connection).await?;
-            connection.close().await?;
-            Ok::<_, sqlx::Error>(rows)
-        };
-        let failed = |reason: String| ReadError { url: self.url.clone(), reason };
-        tokio::time::timeout(PATIENCE, asked)
-            .await
-            .map_err(|_| failed(format!("no answer within {} s to {statement}", PATIENCE.as_secs())))?
-            .map_err(|error| failed(format!("{error}, when asked {statement}")))
-    }
-}
-
-/// A column as text, whatever its type; None where it is not there or empty.
-pub(super) fn column(row: &SqliteRow, name: &str) -> Option<String> {
-    let number = |row: &SqliteRow| row.try_get::<i64, _>(name).map(|value| value.to_string());
-    row.try_get::<String, _>(name).or_else(|_| number(row)).or_else(|_| row.try_get::<f64, _>(name).map(|value| value.to_string())).ok()
-}
-
-/// The first column as a whole number.
-pub(super) fn first_number(row: &SqliteRow) -> Option<i64> {
-    row.try_get::<i64, _>(0).ok().or_else(|| row.try_get::<String, _>(0).ok()?.trim().parse().ok())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use self::steps::Steps;
 use super::{Stranger, StrangerError, Target};
+use crate::boot::workplace::Workplace;
 use crate::faults::Hops;
 use crate::history::clock::RunClock;
 use crate::history::event::{Event, FORMAT, Final, Header, Line, Phase, PhaseMark};
@@ -43,7 +44,7 @@ pub enum CheckError {
     #[error(transparent)]
     Products(#[from] Unfit),
     /// No place for notes.
-    #[error("cannot make a temporary folder")]
+    #[error("cannot make a temporary folder (TMPDIR names another place)")]
     Folder(#[source] std::io::Error),
     /// Notes cannot be written.
     #[error(transparent)]
@@ -102,7 +103,7 @@ impl fmt::Display for Acquaintance {
 pub async fn check(target: Target, allow_remote: &[String]) -> Result<Acquaintance, CheckError> {
     let target = Arc::new(target);
     let scenario = Scenario::parse("acquaintance", SCENARIO).expect("a test checks it").against(Arc::clone(&target))?;
-    let folder = tempfile::Builder::new().prefix("rushproof-check-").tempdir().map_err(CheckError::Folder)?;
+    let folder = Workplace::open().map_err(CheckError::Folder)?;
     let clock = RunClock::start();
     let writer = HistoryWriter::create(&folder.path().join("notes.jsonl.zst"), clock)?;
     let recorder = writer.recorder();
@@ -126,6 +127,7 @@ fn not_judged(closed: &[Final]) -> Vec<(String, String)> {
         scenario: String::new(),
         seed: 0,
         defect: None,
+        backend: None,
         started_unix_ms: 0,
         initial_stock: Vec::new(),
     };

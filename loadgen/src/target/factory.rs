@@ -4,20 +4,21 @@
 mod book;
 mod report;
 
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use http::{Method, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use reference::clock::WallClock;
+use reference::http::{ServerLimits, serve};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,10 +48,12 @@ pub(super) struct Temper {
 
 /// Why there is no factory.
 #[derive(Debug, thiserror::Error)]
-#[error("the factory cannot listen on {address}")]
+#[error("the factory cannot listen on {address}; free it, or give `factory.listen` another")]
 pub struct FactoryError {
-    address: SocketAddr,
-    source: std::io::Error,
+    /// Where it was to listen.
+    pub address: SocketAddr,
+    /// Why it cannot.
+    pub source: std::io::Error,
 }
 
 /// The factory at work. Dropping it ends it.
@@ -70,6 +73,8 @@ struct Line {
     reporter: Reporter,
     thinking: AtomicU32,
     book: Mutex<Book>,
+    /// Steady: its times are compared with each other, and a machine's clock may be set while it works.
+    clock: WallClock,
     tasks: TaskTracker,
 }
 
@@ -105,10 +110,12 @@ impl FactoryRole {
             reporter,
             thinking: AtomicU32::new(0),
             book: Mutex::default(),
+            clock: WallClock::steady(),
             tasks: TaskTracker::new(),
         });
         let stop = CancellationToken::new();
-        tokio::spawn(accept(listener, Arc::clone(&line), stop.clone()));
+        let limits = ServerLimits { body_bytes: MOST_BYTES, drain_timeout: BACKLOG_ENDED_WITHIN, ..ServerLimits::default() };
+        tokio::spawn(serve(listener, router(Arc::clone(&line)), limits, stop.clone()));
         Ok(Self { address, line, stop })
     }
 
@@ -155,31 +162,10 @@ impl Knowledge {
     }
 }
 
-async fn accept(listener: TcpListener, line: Arc<Line>, stop: CancellationToken) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
-        };
-        match accepted {
-            Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&line), stop.clone()))),
-            // Out of files: whoever holds them must get time to give some back.
-            Err(_) => tokio::time::sleep(ANSWER_TIME).await,
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, line: Arc<Line>, stop: CancellationToken) {
-    let service = service_fn(move |request| {
-        let line = Arc::clone(&line);
-        async move { Ok::<_, Infallible>(line.answer(request).await) }
-    });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        // How a connection ends is its client's business.
-        _ = connection => {}
-        () = stop.cancelled() => {}
-    }
+/// Every path, because which one takes orders is the target file's own business.
+fn router(line: Arc<Line>) -> Router {
+    let answer = any(|State(line): State<Arc<Line>>, request: Request| async move { line.answer(request).await });
+    Router::new().route("/", answer.clone()).route("/{*path}", answer).with_state(line)
 }
 
 impl Line {
@@ -188,8 +174,13 @@ impl Line {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let received = unix_us();
+    /// µs since the Unix epoch.
+    fn now(&self) -> u64 {
+        u64::try_from(self.clock.micros()).unwrap_or_default()
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request) -> Response {
+        let received = self.now();
         if request.method() != Method::POST || request.uri().path() != self.description.path {
             return said(StatusCode::NOT_FOUND, json!({"message": format!("orders are POSTed to {}", self.description.path)}).to_string());
         }
@@ -199,7 +190,7 @@ impl Line {
         };
         let order = self.understand(&body.to_bytes());
         if busy.at_once > self.temper.capacity {
-            self.book().turned_away(order.as_ref().ok(), received, unix_us());
+            self.book().turned_away(order.as_ref().ok(), received, self.now());
             return said(StatusCode::SERVICE_UNAVAILABLE, json!({"message": "too many calls at once"}).to_string());
         }
         let order = match order {
@@ -211,14 +202,14 @@ impl Line {
         let row = self.book().taken(&order, received);
         self.tasks.spawn(async move { line.produce(row, order).await });
         tokio::time::sleep(ANSWER_TIME).await;
-        self.book().answered(row, unix_us());
+        self.book().answered(row, self.now());
         let text = self.description.accepted.fill(Setting::Json, |place| self.book().value(row, place)).unwrap_or_else(|_| "{}".to_owned());
         said(StatusCode::OK, text)
     }
 
     async fn produce(self: Arc<Self>, row: usize, order: Order) {
         tokio::time::sleep(ANSWER_TIME + self.temper.production_time).await;
-        self.book().produced(row, unix_us());
+        self.book().produced(row, self.now());
         let heard = self.reporter.report(&self.description.back, &order).await;
         self.book().reported(row, heard);
     }
@@ -274,14 +265,6 @@ impl Drop for Thinking<'_> {
     }
 }
 
-fn said(status: StatusCode, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    response
-}
-
-fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+fn said(status: StatusCode, text: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

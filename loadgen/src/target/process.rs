@@ -42,7 +42,7 @@ pub(super) struct Program {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// It could not be started.
-    #[error("cannot start {program:?} in {}", folder.display())]
+    #[error("cannot start {program:?} in {} (the first word of `start.command`; is it there, and executable?)", folder.display())]
     Start {
         /// The program.
         program: String,
@@ -52,7 +52,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// Its log file could not be made.
-    #[error("cannot write the log {}", path.display())]
+    #[error("cannot write the log {} (is there space, and may you write there?)", path.display())]
     Log {
         /// The file.
         path: PathBuf,
@@ -60,7 +60,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// It ended before it was ready.
-    #[error("the target ended before it was ready: {0}")]
+    #[error("the target ended before it was ready; try its `start.command` by hand: {0}")]
     EndedEarly(String),
     /// It did not become ready in time.
     #[error("the target was not ready at {url} within {} s ({last}){quote}", within.as_secs(), quote = quoted(log))]

@@ -20,10 +20,10 @@ const OBSERVED_FOR: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// The endpoint is of no use.
-    #[error("the AWS endpoint cannot be used")]
+    #[error("the AWS endpoint cannot be used; look at `endpoint` in [aws] of the target file")]
     Aws(#[from] AwsConfigError),
     /// Something is not there, or could not be made.
-    #[error("cannot find or make topics and queues")]
+    #[error("cannot find or make the topics and queues that the target file names")]
     Provision(#[from] ProvisionError),
 }
 

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chaos::decision::TapKind;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::access::Access;
 use super::ask::Asker;
+use super::database::{Database, DatabaseError};
 use super::factory::{FactoryError, FactoryRole, Reporter, Temper};
 use super::process::{Program, StartError, TargetProcess};
 use super::queues::{Provisioned, QueueError};
@@ -21,6 +21,7 @@ use super::view::View;
 use super::{Start, Target};
 use crate::boot::Queues;
 use crate::boot::role::{Role, RoleCommand, RoleError, UnaskedEnd};
+use crate::boot::workplace::Workplace;
 use crate::faults::{HopError, Hops};
 use crate::history::writer::Recorder;
 use crate::observe::http::ReadError;
@@ -29,8 +30,11 @@ use crate::scenario::Scenario;
 /// Why a target cannot be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum StrangerError {
+    /// Its file names variables of the environment that are not there.
+    #[error("the target file needs {} in the environment: set what {{env:…}} names and start again", .0.join(" and "))]
+    Environment(Vec<String>),
     /// No folder for its data, or no port.
-    #[error("cannot get a folder or a port for the target")]
+    #[error("cannot get a temporary folder or a free port for the target (TMPDIR names another place)")]
     Place(#[source] std::io::Error),
     /// The harness's own SQS, SNS and SES did not come up.
     #[error(transparent)]
@@ -47,8 +51,11 @@ pub enum StrangerError {
     /// Its process.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Its database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// Its stock.
-    #[error("its stock cannot be read or set")]
+    #[error("the target's stock cannot be read or set as [stock] of its file says")]
     Stock(#[from] ReadError),
 }
 
@@ -66,7 +73,7 @@ pub struct Stranger {
     /// What can be seen of it.
     pub view: Arc<View>,
     // Last, so that it goes when the processes are gone.
-    _data: TempDir,
+    _data: Workplace,
 }
 
 /// What is told to a target at its start.
@@ -88,11 +95,14 @@ impl Stranger {
     /// # Errors
     /// [`StrangerError`]; whatever was started is ended again.
     pub async fn boot(target: &Target, scenario: &Scenario, logs: &Path, recorder: &Recorder, hops: &Hops) -> Result<Self, StrangerError> {
-        let data = tempfile::Builder::new().prefix("rushproof-").tempdir().map_err(StrangerError::Place)?;
+        target.check_environment().map_err(StrangerError::Environment)?;
+        let data = Workplace::open().map_err(StrangerError::Place)?;
         let (tell, unasked) = watch::channel(None);
         let port = free_port().await.map_err(StrangerError::Place)?;
         let own = filled(&target.url, |place| (place == "port").then(|| port.to_string()));
         let entrance = hops.stand("sales", TapKind::Http, &own).await?;
+        let database = |address: &Template| found(address, data.path(), hops);
+        let access = Access::new(&own, target.stock.as_ref(), target.ledger.as_ref(), database)?;
 
         let (broker, provisioned, aws_endpoint) = messaging(target, scenario, data.path(), logs, recorder, &tell, hops).await?;
         let outer = if target.factory.is_some() { hops.stand("callback", TapKind::Http, &own).await? } else { own.clone() };
@@ -127,8 +137,6 @@ impl Stranger {
             Some(start) => Some(places.start(start, &own, logs, recorder, &tell).await?),
             None => None,
         };
-        let database = |url: &Template| filled(url, |place| (place == "data").then(|| data.path().display().to_string()));
-        let access = Access::new(&own, target.stock.as_ref(), target.ledger.as_ref(), database);
         for product in &scenario.products {
             if let Some(words) = target.speech.products.iter().find(|words| words.id == product.id) {
                 access.set_stock(words, i64::from(product.stock)).await?;
@@ -288,6 +296,15 @@ impl Places<'_> {
             _ => Cow::Borrowed(url),
         }
     }
+}
+
+/// The database of an address, on this machine or on one that may be reached.
+fn found(address: &Template, data: &Path, hops: &Hops) -> Result<Database, StrangerError> {
+    let database = Database::at(address, data)?;
+    if let Some(server) = database.server() {
+        hops.may_reach("database", &server)?;
+    }
+    Ok(database)
 }
 
 /// A template whose places were checked when the file was read.

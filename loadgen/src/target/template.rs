@@ -2,10 +2,15 @@
 //!
 //! A place is a word in braces (`{product}`, `{product.name}`, `{topic_arn:orders}`, `{order:/CallbackUrl}`). A brace around anything else
 //! is a brace, so that JSON needs no escaping: no JSON object consists of a bare word.
+//!
+//! `{env:NAME}` is a variable of the environment, for secrets: what is saved and shown is the text, which holds only its name.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
+
+/// What a place begins with that is a variable of the environment.
+const VARIABLE: &str = "env:";
 
 /// A text with places, taken apart once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +86,11 @@ impl Template {
         })
     }
 
+    /// The names of the variables of the environment among its places.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.places().filter_map(|place| place.strip_prefix(VARIABLE))
+    }
+
     /// Fills the places.
     ///
     /// # Errors
@@ -91,13 +101,18 @@ impl Template {
             match part {
                 Part::Text(text) => filled.push_str(text),
                 Part::Place { name, quoted } => {
-                    let value = value(name).ok_or_else(|| name.clone())?;
+                    let value = variable(name).or_else(|| value(name)).ok_or_else(|| name.clone())?;
                     write(&mut filled, &value, setting, *quoted);
                 }
             }
         }
         Ok(filled)
     }
+}
+
+/// What a variable of the environment holds, where the place is one. Looked up only when it is sent, so that it is kept nowhere.
+fn variable(place: &str) -> Option<Value> {
+    std::env::var(place.strip_prefix(VARIABLE)?).ok().map(Value::from)
 }
 
 /// The word in the braces that the text begins with, if that is what it begins with.
@@ -174,5 +189,15 @@ mod tests {
         assert_eq!(filled("{nothing}", Setting::Plain), Err("nothing".to_owned()));
         let template = Template::parse("{topic_arn:orders} {order:/Callback Url} {1} { x }");
         assert_eq!(template.places().collect::<Vec<_>>(), ["topic_arn:orders", "order:/Callback Url"]);
+    }
+
+    #[test]
+    fn a_variable_of_the_environment_is_filled_in_and_stays_out_of_the_text() {
+        let template = Template::parse("Bearer {env:PATH}");
+        assert_eq!(template.variables().collect::<Vec<_>>(), ["PATH"]);
+        let path = std::env::var("PATH").expect("whatever runs tests has a PATH");
+        assert_eq!(template.fill(Setting::Plain, |_| None), Ok(format!("Bearer {path}")));
+        assert_eq!(template.text(), "Bearer {env:PATH}");
+        assert_eq!(filled("{env:SURELY_NOT_SET}", Setting::Plain), Err("env:SURELY_NOT_SET".to_owned()));
     }
 }

@@ -66,6 +66,7 @@ mod tests {
         assert_eq!(baseline.served_percent(), 95);
         assert_eq!(Baseline::of(&seconds[..2], Arrivals::Open), None);
         assert_eq!(Baseline::of(&[], Arrivals::Open), None);
+        assert_eq!(Baseline::of(&[second(3, 0), second(10, 0)], Arrivals::Open), None, "nothing was served: nothing to come back to");
     }
 
     #[test]

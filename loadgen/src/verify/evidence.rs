@@ -4,6 +4,7 @@ use super::expectations::{Expectations, PlannedFault};
 use super::judgement::Evidence;
 use super::model::{MessageRow, Model, flag};
 use super::state::Table;
+use super::steadiness;
 use crate::history::event::{Lateness, Micros};
 
 /// Everything that is asked of a run before it may pass.
@@ -16,6 +17,10 @@ pub(super) fn gather(model: &Model, expectations: &Expectations) -> Vec<Evidence
         evidence.push(planned_fault(model, fault));
     }
     evidence.push(generator(model, expectations));
+    evidence.extend(expectations.growth_percent.map(|percent| weight(model, percent)));
+    if let Some(why) = &model.attempts.unsent_because {
+        evidence.push(piece("attempts that the generator could not send", "none", format!("{}: {why}", model.attempts.unsent), false));
+    }
     evidence
 }
 
@@ -151,6 +156,13 @@ fn generator(model: &Model, expectations: &Expectations) -> Evidence {
     }
 }
 
+fn weight(model: &Model, percent: u64) -> Evidence {
+    let load = (model.phases.load_began.unwrap_or_default(), model.phases.load_ended.unwrap_or(model.last_at));
+    let steadiness = steadiness::judge(&model.weighings, load, percent);
+    let needed = format!("no process more than {percent} % heavier in the last quarter of the load than in its second");
+    piece("weight of the processes", needed, steadiness.seen, steadiness.flat)
+}
+
 fn milliseconds(time: Micros) -> String {
     format!("{}.{} ms", time / 1_000, time % 1_000 / 100)
 }
@@ -203,5 +215,15 @@ mod tests {
         let second = Lateness { sent: 100, p50: 0, p99: 1_000_000, max: 1_000_000 };
         assert_eq!(lateness_p99(&[second]), Some(1_000_000));
         assert_eq!(lateness_p99(&[]), None);
+    }
+
+    #[test]
+    fn half_of_a_second_counts_with_its_median_and_one_in_a_hundred_with_its_worst() {
+        let slow = Lateness { sent: 4, p50: 90_000, p99: 100_000, max: 120_000 };
+        let good = |sent, max| Lateness { sent, p50: 1, p99: 2, max };
+        // 301 of 304 are 99 %: the two that were as late as the slow second's median are among them.
+        assert_eq!(lateness_p99(&[good(300, 2), slow]), Some(90_000));
+        // 497 of 502: two of the five worst of 500.
+        assert_eq!(lateness_p99(&[good(500, 10), Lateness { sent: 2, p50: 20, p99: 30, max: 40 }]), Some(10));
     }
 }

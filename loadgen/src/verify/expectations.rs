@@ -24,6 +24,8 @@ pub struct Expectations {
     pub min_redeliveries: u64,
     /// The most that the generator's lateness may be at its 99th percentile.
     pub lateness_p99_limit: Micros,
+    /// By how many percent the processes may have grown heavier; None where nobody asks.
+    pub growth_percent: Option<u64>,
     /// Within this, after the last heal (or the last arrival, whichever is later), everything must be drained; and within this after
     /// the last heal throughput must be back.
     pub recovery_bound: Micros,
@@ -53,6 +55,7 @@ impl Default for Expectations {
             min_info: 0,
             min_redeliveries: 0,
             lateness_p99_limit: 100_000,
+            growth_percent: None,
             recovery_bound: 30_000_000,
             arrivals: Arrivals::Open,
             faults: Vec::new(),

@@ -3,7 +3,7 @@
 //! A name is reduced to 96 bits of its SipHash-1-3 digest. Among ten million names the chance that any two share a fingerprint is about 10⁻¹⁵,
 //! far below that of a memory error. The names come back when a witness is gathered, by reading the history again.
 
-use std::hash::Hasher;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
@@ -33,84 +33,63 @@ pub(super) enum Kind {
 impl Fingerprint {
     /// Of a name.
     pub(super) fn of(kind: Kind, name: &str) -> Self {
-        Self::of_bytes(kind, name.as_bytes())
+        Self::of_parts(kind, [name.as_bytes()])
     }
 
     /// Of an attempt's number.
     pub(super) fn of_number(kind: Kind, number: u64) -> Self {
-        Self::of_bytes(kind, &number.to_le_bytes())
+        Self::of_parts(kind, [number.to_le_bytes().as_slice()])
     }
 
     /// Of a key together with what was asked for under it.
     pub(super) fn of_body(key: &str, product: &str, quantity: u64) -> Self {
-        Self::of_bytes(Kind::OtherBody, format!("{quantity} {product} {key}").as_bytes())
+        let quantity = quantity.to_le_bytes();
+        Self::of_parts(Kind::OtherBody, [quantity.as_slice(), product.as_bytes(), b" ", key.as_bytes()])
     }
 
-    fn of_bytes(kind: Kind, bytes: &[u8]) -> Self {
+    /// Of a message as it passed a hop.
+    pub(super) fn of_delivery(hop: &str, message: &str) -> Self {
+        Self::of_parts(Kind::Message, [hop.as_bytes(), b" ", message.as_bytes()])
+    }
+
+    /// Its three words, each as random as the others.
+    pub(super) fn words(self) -> [u32; 3] {
+        self.0
+    }
+
+    fn of_parts<const N: usize>(kind: Kind, parts: [&[u8]; N]) -> Self {
         let mut hasher = SipHasher13::new_with_keys(kind as u64, 0);
-        hasher.write(bytes);
-        let digest = hasher.finish128().as_bytes();
-        let word = |at: usize| u32::from_le_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]]);
-        Self([word(0), word(4), word(8)])
+        for part in parts {
+            hasher.write(part);
+        }
+        let digest = hasher.finish128();
+        Self([digest.h1 as u32, (digest.h1 >> 32) as u32, digest.h2 as u32])
     }
 }
 
-/// Rows numbered in the order in which their fingerprints were first seen. Sixteen to twenty bytes a row.
-#[derive(Debug, Default)]
-pub(super) struct Interner {
-    rows: Vec<Fingerprint>,
-    /// Open addressing, row + 1; zero is empty. Length is a power of two.
-    slots: Vec<u32>,
-}
+/// Hashes numbers that come one after the other, and fingerprints, which are hashes already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Numbered(u64);
 
-impl Interner {
-    /// The row of a fingerprint, and whether it is new.
-    pub(super) fn intern(&mut self, fingerprint: Fingerprint) -> (u32, bool) {
-        if self.rows.len() * 4 >= self.slots.len() * 3 {
-            self.grow();
-        }
-        let slot = self.slot_of(fingerprint);
-        if self.slots[slot] != 0 {
-            return (self.slots[slot] - 1, false);
-        }
-        let row = u32::try_from(self.rows.len()).expect("a history of four billion names does not fit the disk it would be on");
-        self.rows.push(fingerprint);
-        self.slots[slot] = row + 1;
-        (row, true)
+/// Builds [`Numbered`].
+pub(super) type ByNumber = BuildHasherDefault<Numbered>;
+
+impl Hasher for Numbered {
+    fn finish(&self) -> u64 {
+        // Tables use the upper bits as well as the lower ones: the golden ratio brings something into both.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// The row of a fingerprint that may not be there.
-    pub(super) fn find(&self, fingerprint: Fingerprint) -> Option<u32> {
-        if self.slots.is_empty() {
-            return None;
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
         }
-        self.slots[self.slot_of(fingerprint)].checked_sub(1)
     }
 
-    /// The fingerprint of a row.
-    pub(super) fn fingerprint(&self, row: u32) -> Fingerprint {
-        self.rows[row as usize]
-    }
-
-    fn slot_of(&self, fingerprint: Fingerprint) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut slot = fingerprint.0[0] as usize & mask;
-        while let Some(row) = self.slots[slot].checked_sub(1) {
-            if self.rows[row as usize] == fingerprint {
-                break;
-            }
-            slot = (slot + 1) & mask;
-        }
-        slot
-    }
-
-    fn grow(&mut self) {
-        self.slots = vec![0; (self.slots.len() * 2).max(1024)];
-        for (row, fingerprint) in (1u32..).zip(std::mem::take(&mut self.rows)) {
-            let slot = self.slot_of(fingerprint);
-            self.slots[slot] = row;
-            self.rows.push(fingerprint);
-        }
+    fn write_u64(&mut self, number: u64) {
+        self.0 = self.0.rotate_left(32) ^ number;
     }
 }
 
@@ -119,18 +98,26 @@ impl Interner {
 pub(super) struct Names {
     names: Vec<String>,
     rows: std::collections::HashMap<String, u32>,
+    /// The row that was last asked for; mostly it is asked for again.
+    last: u32,
 }
 
 impl Names {
     /// The row of a name.
     pub(super) fn intern(&mut self, name: &str) -> u32 {
-        if let Some(row) = self.rows.get(name) {
-            return *row;
+        if self.names.get(self.last as usize).is_some_and(|last| last == name) {
+            return self.last;
         }
-        let row = u32::try_from(self.names.len()).expect("fewer than four billion products");
-        self.names.push(name.to_owned());
-        self.rows.insert(name.to_owned(), row);
-        row
+        self.last = match self.rows.get(name) {
+            Some(row) => *row,
+            None => {
+                let row = u32::try_from(self.names.len()).expect("fewer than four billion products");
+                self.names.push(name.to_owned());
+                self.rows.insert(name.to_owned(), row);
+                row
+            }
+        };
+        self.last
     }
 
     /// The name of a row.
@@ -142,20 +129,6 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_row_is_found_again_after_the_table_grew_many_times() {
-        let mut interner = Interner::default();
-        for n in 0..50_000u64 {
-            assert_eq!(interner.intern(Fingerprint::of_number(Kind::Keyless, n)), (u32::try_from(n).unwrap(), true));
-        }
-        for n in 0..50_000u64 {
-            let fingerprint = Fingerprint::of_number(Kind::Keyless, n);
-            assert_eq!(interner.intern(fingerprint), (u32::try_from(n).unwrap(), false));
-            assert_eq!(interner.fingerprint(u32::try_from(n).unwrap()), fingerprint);
-        }
-        assert_eq!(interner.find(Fingerprint::of_number(Kind::Keyless, 50_000)), None);
-    }
 
     #[test]
     fn the_same_name_of_two_kinds_is_two_things() {

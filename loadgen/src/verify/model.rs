@@ -3,143 +3,32 @@
 //! One pass over the lines fills this. Orders are rows of forty bytes: all attempts under one key are *one* row, because what must be
 //! known of an order (the first moment it may have taken effect, the first moment it certainly had, what was answered, what the ledger
 //! says) can be updated attempt by attempt. Only attempts in flight are held separately. With its ids, messages and
-//! operations an order takes about 160 bytes; an attempt to browse takes none.
+//! operations an order takes about 140 bytes; an attempt to browse takes none.
 //!
 //! Nothing here relies on the order of lines beyond "an invocation stands before its completion": threads write lines, so two lines may
 //! be swapped against their times. Whatever depends on time is sorted by time afterwards. Where a history comes from several machines, each
 //! moment is kept as the end of its possible times that proves less: invocations as early, answers and sightings as late as the clocks allow.
 
 mod fold;
+mod order;
 mod pipeline;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+pub(super) use self::order::{Order, OrderId, flag, id_flag};
 pub(super) use self::pipeline::{Call, DeadLetterRow, Episode, FaultSeen, MessageRow, Production};
 pub(super) use super::baseline::Second;
 use super::expectations::{Arrivals, Consumer, Expectations};
-use super::fingerprint::{Fingerprint, Interner, Names};
+use super::fingerprint::{ByNumber, Fingerprint, Names};
+use super::interner::Interner;
 use super::state::Table;
+use super::steadiness::Weighing;
 use crate::history::event::{Header, Lateness, Merged, Micros, OpKind};
 
 /// "No row", "no stock" and "never" in the compact rows below.
 pub(super) const NONE: u32 = u32::MAX;
 pub(super) const NO_STOCK: i32 = i32::MIN;
 pub(super) const NEVER: Micros = Micros::MAX;
-
-/// Bits of [`Order::flags`].
-pub(super) mod flag {
-    /// Somebody attempted it (it is not only in the ledger).
-    pub(crate) const ATTEMPTED: u16 = 1;
-    /// An attempt was answered as sold.
-    pub(crate) const SOLD: u16 = 1 << 1;
-    /// An attempt was answered as sold out.
-    pub(crate) const REFUSED: u16 = 1 << 2;
-    /// An attempt failed in another way (bad request, shed, never sent).
-    pub(crate) const FAILED: u16 = 1 << 3;
-    /// What became of an attempt is not known.
-    pub(crate) const INFO: u16 = 1 << 4;
-    /// The ledger's product or quantity is not what was asked for.
-    pub(crate) const LEDGER_DIFFERS: u16 = 1 << 5;
-    /// A hostile request without a meaningful quantity: it must never be sold.
-    pub(crate) const HOSTILE: u16 = 1 << 6;
-    /// Two attempts were answered under two order ids.
-    pub(crate) const TWO_IDS: u16 = 1 << 7;
-    /// An answer names a quantity that was not asked for.
-    pub(crate) const ANSWER_DIFFERS: u16 = 1 << 8;
-    /// The ledger names another production than the answer.
-    pub(crate) const TWO_PRODUCTIONS: u16 = 1 << 9;
-    /// It came under a key that already stood for another product or quantity.
-    pub(crate) const KEY_REUSED: u16 = 1 << 10;
-    /// An attempt was told that the same order is in flight already: somebody else decides it, perhaps a copy that the network made.
-    pub(crate) const IN_FLIGHT: u16 = 1 << 11;
-}
-
-/// Bits of [`OrderId::flags`].
-pub(super) mod id_flag {
-    /// The ledger has it as sold.
-    pub(crate) const LEDGER_SOLD: u8 = 1;
-    /// The ledger has it as refused.
-    pub(crate) const LEDGER_REFUSED: u8 = 1 << 1;
-    /// The operations team has it as sold.
-    pub(crate) const OPERATION_SOLD: u8 = 1 << 2;
-    /// The operations team has it as refused.
-    pub(crate) const OPERATION_REFUSED: u8 = 1 << 3;
-    /// Its sales event is in the dead-letter queue of a consumer that records by message.
-    pub(crate) const CAPTURED: u8 = 1 << 4;
-    /// The operations team has more than one row of it.
-    pub(crate) const OPERATION_TWICE: u8 = 1 << 5;
-}
-
-/// One order: everything known of all attempts under one key.
-#[derive(Debug, Clone)]
-pub(super) struct Order {
-    /// When its first attempt was about to be sent: it cannot have taken effect earlier.
-    pub(super) first_invoke: Micros,
-    /// When the first answer that says "sold" (or, lacking one, "sold out") was complete: by then it certainly was decided.
-    pub(super) decided_at: Micros,
-    /// Pieces asked for.
-    pub(super) quantity: u32,
-    /// Row of its product.
-    pub(super) product: u32,
-    /// Row of the order id it was answered under.
-    pub(super) order_id: u32,
-    /// Row of the production it was promised.
-    pub(super) production: u32,
-    /// Stock that its first decisive answer named.
-    pub(super) stock: i32,
-    /// [`flag`]s.
-    pub(super) flags: u16,
-    /// Rows in the ledger that sell it.
-    pub(super) ledger_sold: u8,
-    /// Rows in the ledger that refuse it.
-    pub(super) ledger_refused: u8,
-}
-
-impl Order {
-    fn new() -> Self {
-        Self {
-            first_invoke: NEVER,
-            decided_at: NEVER,
-            quantity: 0,
-            product: NONE,
-            order_id: NONE,
-            production: NONE,
-            stock: NO_STOCK,
-            flags: 0,
-            ledger_sold: 0,
-            ledger_refused: 0,
-        }
-    }
-
-    /// Whether any of these [`flag`]s is set.
-    pub(super) fn is(&self, flags: u16) -> bool {
-        self.flags & flags != 0
-    }
-
-    /// Pieces, ready for sums.
-    pub(super) fn pieces(&self) -> i64 {
-        i64::from(self.quantity)
-    }
-
-    /// Every attempt failed for certain, and at least one was made.
-    pub(super) fn certainly_failed(&self) -> bool {
-        self.is(flag::ATTEMPTED) && !self.is(flag::SOLD | flag::INFO)
-    }
-
-    /// Nobody was told what became of it.
-    pub(super) fn unresolved(&self) -> bool {
-        self.is(flag::INFO) && !self.is(flag::SOLD | flag::REFUSED)
-    }
-}
-
-/// One order id, as answers, ledger and operations know it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct OrderId {
-    /// Row of the order it belongs to, or [`NONE`].
-    pub(super) order: u32,
-    /// [`id_flag`]s.
-    pub(super) flags: u8,
-}
 
 /// Sums of one product.
 #[derive(Debug, Clone, Default)]
@@ -183,10 +72,13 @@ struct InFlight {
 }
 
 /// Attempts, counted.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Attempts {
     pub(super) invoked: u64,
     pub(super) browsed: u64,
+    /// Those that the generator itself could not send, and why the first of them was not.
+    pub(super) unsent: u64,
+    pub(super) unsent_because: Option<String>,
     pub(super) info: u64,
     pub(super) hostile_refused: u64,
     pub(super) unfinished: u64,
@@ -195,6 +87,7 @@ pub(super) struct Attempts {
 /// Marks of the run's phases.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Phases {
+    pub(super) load_began: Option<Micros>,
     pub(super) load_ended: Option<Micros>,
     /// Why the load ended before its time.
     pub(super) load_note: Option<String>,
@@ -228,6 +121,8 @@ pub(super) struct Model {
     pub(super) product_names: Names,
     pub(super) products: Vec<Product>,
     pub(super) keys: Interner,
+    /// Some key came again for another product or quantity.
+    keys_reused: bool,
     pub(super) orders: Vec<Order>,
     pub(super) order_ids: Interner,
     pub(super) ids: Vec<OrderId>,
@@ -257,10 +152,9 @@ pub(super) struct Model {
     pub(super) first_sample: Option<(Micros, Vec<String>)>,
     pub(super) published: u64,
     pub(super) published_without_ids: u64,
-    pub(super) published_on: HashMap<String, u64>,
     pub(super) redelivered: u64,
     /// Deliveries that a tap saw: hop and message.
-    delivered: HashSet<Fingerprint>,
+    delivered: HashSet<Fingerprint, ByNumber>,
     pub(super) mails: u64,
     /// Calls to the mail service that a fault struck on their way or on the way back.
     pub(super) mails_struck: u64,
@@ -269,6 +163,7 @@ pub(super) struct Model {
     pub(super) poison: Vec<u32>,
     pub(super) unplanned_exits: Vec<String>,
     pub(super) lateness: Vec<Lateness>,
+    pub(super) weighings: Vec<Weighing>,
     pub(super) seconds: Vec<Second>,
     pub(super) not_exposed: BTreeMap<Table, Option<String>>,
     pub(super) unknown_tables: Vec<String>,
@@ -276,7 +171,7 @@ pub(super) struct Model {
     pub(super) consumers: Vec<Consumer>,
     poison_rules: Vec<String>,
     pub(super) arrivals: Arrivals,
-    in_flight: HashMap<u64, InFlight>,
+    in_flight: HashMap<u64, InFlight, ByNumber>,
 }
 
 impl Model {
@@ -296,6 +191,7 @@ impl Model {
             product_names: Names::default(),
             products: Vec::new(),
             keys: Interner::default(),
+            keys_reused: false,
             orders: Vec::new(),
             order_ids: Interner::default(),
             ids: Vec::new(),
@@ -319,22 +215,22 @@ impl Model {
             first_sample: None,
             published: 0,
             published_without_ids: 0,
-            published_on: HashMap::new(),
             redelivered: 0,
-            delivered: HashSet::new(),
+            delivered: HashSet::default(),
             mails: 0,
             mails_struck: 0,
             faults: Vec::new(),
             poison: Vec::new(),
             unplanned_exits: Vec::new(),
             lateness: Vec::new(),
+            weighings: Vec::new(),
             seconds: Vec::new(),
             not_exposed: BTreeMap::new(),
             unknown_tables: Vec::new(),
             consumers: expectations.consumers.clone(),
             poison_rules: expectations.faults.iter().filter(|fault| fault.poison).map(|fault| fault.rule.clone()).collect(),
             arrivals: expectations.arrivals,
-            in_flight: HashMap::new(),
+            in_flight: HashMap::default(),
         }
     }
 

@@ -7,13 +7,13 @@ mod concerns;
 mod describe;
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Display;
 
 use self::concerns::{Concern, concerns};
 use super::finding::{Finding, Ref};
 use super::fingerprint::{Fingerprint, Kind};
 use super::judgement::{Step, Violation};
 use super::model::{Model, NONE};
+use crate::history::Lines;
 use crate::history::event::{Event, Line, Micros};
 
 /// Steps kept from the beginning of a path.
@@ -22,16 +22,11 @@ const STEPS_HEAD: usize = 24;
 const STEPS_TAIL: usize = 24;
 
 /// Turns findings into violations that a person can follow. `findings` are those of all properties, flattened; the order is kept.
-pub(super) fn gather<E: Display>(
-    model: &Model,
-    findings: &[&Finding],
-    lines: Option<impl Iterator<Item = Result<Line, E>>>,
-) -> Vec<Violation> {
+pub(super) fn gather(model: &Model, findings: &[&Finding], lines: Option<impl Lines>) -> Vec<Violation> {
     let mut watch = Watch::new(model, findings);
-    for line in lines.into_iter().flatten() {
+    if let Some(lines) = lines {
         // What cannot be read is reported as evidence; the path ends where the history does.
-        let Ok(line) = line else { break };
-        watch.line(&line);
+        let _ = lines.tell(&mut |line: &Line| watch.line(line));
     }
     watch.finish(findings)
 }

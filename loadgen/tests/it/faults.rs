@@ -21,8 +21,10 @@ use tokio::net::TcpStream;
 use crate::shop::{Books, Server, correct};
 use crate::whole_command::{Desk, events, text, until};
 
-/// Enough of everything for a rule on any hop to find something to strike.
-const BUSY: &str = r#"
+/// Enough of everything for a rule on any hop to find something to strike: some seconds of calm, then the trouble, then a while without.
+pub(crate) fn busy(calm: &str, trouble: &str) -> String {
+    format!(
+        r#"
 name = "busy"
 about = "Some seconds of everything."
 edition = "donut"
@@ -32,12 +34,12 @@ edition = "donut"
 
 [[stage]]
 name = "calm"
-duration = "2s"
+duration = "{calm}"
 rate = "20/s"
 
 [[stage]]
 name = "trouble"
-duration = "4s"
+duration = "{trouble}"
 rate = "25/s"
 
 [[stage]]
@@ -46,7 +48,7 @@ duration = "4s"
 rate = "20/s"
 
 [buyers]
-quantities = { "1" = "80%", "3" = "20%" }
+quantities = {{ "1" = "80%", "3" = "20%" }}
 patience = "5s"
 retries = 3
 retry_after = "200ms"
@@ -66,9 +68,12 @@ min_sold = 10
 [limits]
 lateness_p99 = "10s"
 recovery = "60s"
-"#;
+"#
+    )
+}
 
-fn rule(name: &str, rest: &str) -> String {
+/// A fault of a scenario, as its file says it.
+pub(crate) fn rule(name: &str, rest: &str) -> String {
     format!("\n[[fault]]\nname = \"{name}\"\n{rest}\n")
 }
 
@@ -96,7 +101,7 @@ fn verdict(run: &Path) -> Verdict {
 fn a_rule_on_each_hop_strikes_shows_and_is_healed_and_the_pipeline_survives_them_together() {
     let hops = ["sales", "factory", "callback", "aws.relay", "aws.replenish", "aws.advertising", "aws.operations"];
     let on = |hop: &str| rule(hop, &format!("fault = \"lose-answer\"\nhop = \"{hop}\"\nfirst = 2\nphase = \"trouble\""));
-    let desk = Desk::new(&(BUSY.to_owned() + &hops.map(on).concat()));
+    let desk = Desk::new(&(busy("2s", "4s") + &hops.map(on).concat()));
     let output = desk.run();
     let run = desk.run_folder();
     assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
@@ -128,7 +133,7 @@ fn passed(event: &Event) -> Option<String> {
 #[test]
 fn a_planned_fault_that_finds_nothing_to_strike_leaves_the_run_unknown() {
     let idle = rule("idle", "fault = \"refuse\"\nhop = \"sales\"\nmethod = \"DELETE\"\nphase = \"trouble\"");
-    let desk = Desk::new(&(BUSY.to_owned() + &idle));
+    let desk = Desk::new(&(busy("2s", "4s") + &idle));
     let output = desk.run();
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(4), "{shown}");
@@ -138,7 +143,7 @@ fn a_planned_fault_that_finds_nothing_to_strike_leaves_the_run_unknown() {
 #[test]
 fn an_interrupt_heals_what_is_in_force() {
     let slow = rule("slow", "fault = \"delay\"\ndelay = \"300ms\"\nhop = \"sales\"");
-    let desk = Desk::new(&(BUSY.replace("duration = \"4s\"", "duration = \"10m\"") + &slow));
+    let desk = Desk::new(&(busy("2s", "10m") + &slow));
     let child = desk.start();
     let run = until("the fault to be seen", || {
         let run = desk.run_folders().pop()?;
@@ -158,7 +163,7 @@ fn an_interrupt_heals_what_is_in_force() {
 fn a_bound_that_is_passed_stops_the_run_and_says_so() {
     let lost = rule("lost", "fault = \"lose-answer\"\nhop = \"sales\"\nmethod = \"POST\"");
     let abort = "\n[abort]\nunknown_share = \"30%\"\n";
-    let desk = Desk::new(&(BUSY.replace("duration = \"4s\"", "duration = \"10m\"") + abort + &lost));
+    let desk = Desk::new(&(busy("2s", "10m") + abort + &lost));
     let output = desk.run();
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(4), "{shown}");
@@ -172,7 +177,7 @@ fn a_bound_that_is_passed_stops_the_run_and_says_so() {
 #[test]
 fn the_same_seed_strikes_the_same_purchases_and_another_one_others() {
     let lost = rule("lost", "fault = \"lose-answer\"\nhop = \"sales\"\nmethod = \"POST\"\nshare = \"30%\"");
-    let desk = Desk::new(&(BUSY.to_owned() + &lost));
+    let desk = Desk::new(&(busy("2s", "4s") + &lost));
     let first = strikes(&desk, "7", "first");
     let second = strikes(&desk, "7", "second");
     let seen_by_both = first.keys().filter(|key| second.contains_key(*key)).count();

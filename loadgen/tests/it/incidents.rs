@@ -10,54 +10,11 @@ use loadgen::history::event::{Event, FaultState, RoleState};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::faults::{busy, rule};
 use crate::whole_command::{Desk, events, text, until};
 
-/// A few seconds of everything; whatever happens has to happen in the trouble, after some whole seconds without.
-const BUSY: &str = r#"
-name = "busy"
-about = "Some seconds of everything."
-edition = "donut"
-
-[stock]
-"CP-502101" = 10
-
-[[stage]]
-name = "calm"
-duration = "3s"
-rate = "20/s"
-
-[[stage]]
-name = "trouble"
-duration = "8s"
-rate = "25/s"
-
-[[stage]]
-name = "after"
-duration = "4s"
-rate = "20/s"
-
-[buyers]
-quantities = { "1" = "80%", "3" = "20%" }
-patience = "5s"
-retries = 3
-retry_after = "200ms"
-
-[pipeline]
-production_time = "200ms"
-factory_capacity = 4
-visibility_timeout = "2s"
-confirm_after = "4s"
-
-[drain]
-timeout = "60s"
-
-[expect]
-min_sold = 10
-
-[limits]
-lateness_p99 = "10s"
-recovery = "60s"
-"#;
+/// Whatever happens has to happen in the trouble, after some whole seconds without.
+const CALM: &str = "3s";
 
 /// What one incident did, and when, in microseconds.
 #[derive(Debug, Default)]
@@ -100,13 +57,9 @@ fn stories(run: &Path) -> BTreeMap<String, Story> {
     stories
 }
 
-fn incident(name: &str, rest: &str) -> String {
-    format!("\n[[fault]]\nname = \"{name}\"\n{rest}\n")
-}
-
 /// Runs to a pass, and returns what became of each incident.
 fn survived(incidents: &str) -> (Desk, Output, BTreeMap<String, Story>) {
-    let desk = Desk::new(&(BUSY.to_owned() + incidents));
+    let desk = Desk::new(&(busy(CALM, "8s") + incidents));
     let output = desk.run();
     assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
     let stories = stories(&desk.run_folder());
@@ -117,12 +70,12 @@ fn survived(incidents: &str) -> (Desk, Output, BTreeMap<String, Story>) {
 fn processes_are_killed_paused_restarted_crashed_and_given_a_wrong_clock_and_come_back_where_they_were() {
     let (desk, output, stories) = survived(
         &[
-            incident("killed", "fault = \"kill\"\nrole = \"broker\"\ndown_for = \"600ms\"\nfrom = \"3s\""),
-            incident("paused", "fault = \"pause\"\nrole = \"receiving\"\nfor = \"900ms\"\nphase = \"trouble\""),
-            incident("restarted", "fault = \"restart\"\nrole = \"sales\"\nafter_sales = 60"),
-            incident("storm", "fault = \"restart-storm\"\nrole = \"operations\"\ntimes = 2\nevery = \"2s\"\nfrom = \"3s\""),
-            incident("crashed", "fault = \"crash-at\"\nrole = \"relay\"\npoint = \"relay.published-not-marked\"\nfrom = \"4s\""),
-            incident("ahead", "fault = \"clock-skew\"\nrole = \"replenish\"\nby = \"+90s\"\nfor = \"1s\"\nfrom = \"5s\""),
+            rule("killed", "fault = \"kill\"\nrole = \"broker\"\ndown_for = \"600ms\"\nfrom = \"3s\""),
+            rule("paused", "fault = \"pause\"\nrole = \"receiving\"\nfor = \"900ms\"\nphase = \"trouble\""),
+            rule("restarted", "fault = \"restart\"\nrole = \"sales\"\nafter_sales = 60"),
+            rule("storm", "fault = \"restart-storm\"\nrole = \"operations\"\ntimes = 2\nevery = \"2s\"\nfrom = \"3s\""),
+            rule("crashed", "fault = \"crash-at\"\nrole = \"relay\"\npoint = \"relay.published-not-marked\"\nfrom = \"4s\""),
+            rule("ahead", "fault = \"clock-skew\"\nrole = \"replenish\"\nby = \"+90s\"\nfor = \"1s\"\nfrom = \"5s\""),
         ]
         .concat(),
     );
@@ -150,9 +103,9 @@ fn processes_are_killed_paused_restarted_crashed_and_given_a_wrong_clock_and_com
 fn the_write_lock_is_held_and_a_hop_is_closed_for_a_while_and_what_needs_a_server_is_skipped() {
     let (_desk, output, stories) = survived(
         &[
-            incident("locked", "fault = \"lock-database\"\nfor = \"700ms\"\nfrom = \"3s\""),
-            incident("closed", "fault = \"unreachable\"\nhop = \"aws\"\nfor = \"800ms\"\nfrom = \"5s\""),
-            incident("no connections", "fault = \"exhaust-connections\"\nfor = \"1s\"\nfrom = \"2s\""),
+            rule("locked", "fault = \"lock-database\"\nfor = \"700ms\"\nfrom = \"3s\""),
+            rule("closed", "fault = \"unreachable\"\nhop = \"aws\"\nfor = \"800ms\"\nfrom = \"5s\""),
+            rule("no connections", "fault = \"exhaust-connections\"\nfor = \"1s\"\nfrom = \"2s\""),
         ]
         .concat(),
     );
@@ -169,10 +122,10 @@ fn the_write_lock_is_held_and_a_hop_is_closed_for_a_while_and_what_needs_a_serve
 #[test]
 fn an_interrupt_lets_go_of_what_stands_still_and_starts_what_is_away() {
     let incidents = [
-        incident("paused", "fault = \"pause\"\nrole = \"relay\"\nfor = \"10m\"\nfrom = \"1s\""),
-        incident("away", "fault = \"kill\"\nrole = \"operations\"\ndown_for = \"10m\"\nfrom = \"1s\""),
+        rule("paused", "fault = \"pause\"\nrole = \"relay\"\nfor = \"10m\"\nfrom = \"1s\""),
+        rule("away", "fault = \"kill\"\nrole = \"operations\"\ndown_for = \"10m\"\nfrom = \"1s\""),
     ];
-    let desk = Desk::new(&(BUSY.replace("duration = \"8s\"", "duration = \"30m\"") + &incidents.concat()));
+    let desk = Desk::new(&(busy(CALM, "30m") + &incidents.concat()));
     let child = desk.start();
     let run = until("both incidents to be seen", || {
         let run = desk.run_folders().pop()?;
@@ -189,8 +142,8 @@ fn an_interrupt_lets_go_of_what_stands_still_and_starts_what_is_away() {
 
 #[test]
 fn a_paused_process_does_not_outlive_a_harness_that_is_killed() {
-    let paused = incident("paused", "fault = \"pause\"\nrole = \"relay\"\nfor = \"10m\"\nfrom = \"1s\"");
-    let desk = Desk::new(&(BUSY.replace("duration = \"8s\"", "duration = \"30m\"") + &paused));
+    let paused = rule("paused", "fault = \"pause\"\nrole = \"relay\"\nfor = \"10m\"\nfrom = \"1s\"");
+    let desk = Desk::new(&(busy(CALM, "30m") + &paused));
     let mut child = desk.start();
     let pids = until("the pause to be seen", || {
         let run = desk.run_folders().pop()?;

@@ -71,7 +71,7 @@ fn the_process_that_gets_interrupted() {
 /// Says when the load is under way, and whenever an interrupt came.
 async fn interrupts(progress: Arc<ProgressState>, second_seen: CancellationToken) {
     let mut signals = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).unwrap();
-    while progress.snapshot().sent == 0 {
+    while progress.reader().snapshot().sent == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     println!("under way");

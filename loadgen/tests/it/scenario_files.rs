@@ -31,6 +31,17 @@ fn every_file_in_the_folder_ships() {
     }
 }
 
+/// They take longer than anybody waits who only tries things out.
+#[test]
+fn every_long_scenario_loads_and_can_be_planned() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/long");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let scenario = Scenario::load(path.to_str().unwrap()).unwrap_or_else(|error| panic!("{error}"));
+        assert!(Plan::derive(&scenario, 1).summary().purchases > 0 && scenario.limits.growth_percent.is_some(), "{}", path.display());
+    }
+}
+
 #[test]
 fn the_rush_is_fifty_times_its_baseline_and_sells_the_stock_out() {
     let scenario = Scenario::load("rush").unwrap();

@@ -2,12 +2,12 @@
 
 mod acquaintance;
 mod foreign_reference;
-mod misbehaving;
-mod walk_through;
+pub(crate) mod misbehaving;
 
 use std::path::{Path, PathBuf};
 
 use loadgen::result::RunResult;
+use loadgen::target::Target;
 use loadgen::verify::judgement::{Judgement, PropertyResult, Verdict};
 use loadgen::verify::property::Property;
 
@@ -24,14 +24,20 @@ fn target(name: &str) -> String {
 }
 
 /// The shipped scenario, for a machine that may be crowded: the generator may be as late as it makes it.
-fn first_contact(more: &str) -> String {
+pub(crate) fn first_contact(more: &str) -> String {
     let text = std::fs::read_to_string(root().join("scenarios/first-contact.toml")).unwrap();
     text.replace("lateness_p99 = \"500ms\"", "lateness_p99 = \"20s\"") + more
 }
 
 /// Runs the scenario of the desk against a target, and returns the exit code and the result.
 fn run_against(desk: &Desk, target: &str) -> (Option<i32>, RunResult) {
-    let output = desk.loadgen(&["--target", target, "--scenario", "scenario.toml", "--seed", "1", "--out", "runs"]).output().unwrap();
+    run_told(desk, target, &[])
+}
+
+/// The same, with variables in the environment of the harness.
+fn run_told(desk: &Desk, target: &str, variables: &[(&str, &str)]) -> (Option<i32>, RunResult) {
+    let mut command = desk.loadgen(&["--target", target, "--scenario", "scenario.toml", "--seed", "1", "--out", "runs"]);
+    let output = command.envs(variables.iter().copied()).output().unwrap();
     let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
     let result = RunResult::read(&desk.run_folder()).unwrap_or_else(|error| panic!("{error}\n{said}"));
     println!("{said}");
@@ -74,6 +80,12 @@ fn the_mended_bakery_passes_and_what_it_does_not_show_is_named() {
     let again = desk.loadgen(&["check", desk.run_folder().to_str().unwrap(), "--format", "json"]).output().unwrap();
     let again: RunResult = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!(again.proof, result.proof);
+}
+
+#[test]
+fn the_example_of_lambda_handlers_is_a_sound_target_file() {
+    let example = Target::load(Path::new(&target("serverless/target.toml"))).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(example.name, "bakery in functions");
 }
 
 /// The tap on the way back tells the target of the same goods twice, and the factory does not know.

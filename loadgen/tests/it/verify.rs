@@ -1,17 +1,26 @@
 //! What the judges say of histories whose truth is known.
 
+mod arrivals;
 mod damage;
 mod damaged;
 mod evidence;
+mod explained;
 mod exposed;
 mod generated;
+mod lines;
+mod mails;
 mod merged;
+mod offered;
 mod oracle;
 mod orders;
+mod phantoms;
+mod pieces;
 mod pipeline;
+mod promises;
 mod recovery;
 mod scale;
 mod shop;
+mod sights;
 mod stock;
 mod story;
 mod told;

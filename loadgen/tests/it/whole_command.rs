@@ -60,7 +60,7 @@ recovery = "60s"
 "#;
 
 /// How long any of these runs may take on a crowded machine.
-const PATIENCE: Duration = Duration::from_secs(150);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 
 /// A folder with a scenario, a place for run folders, and a place for what must be gone afterwards.
 pub(crate) struct Desk {
@@ -129,7 +129,7 @@ pub(crate) fn events(run: &Path) -> Vec<Event> {
 }
 
 /// Process ids of the pipeline's roles.
-fn pids(run: &Path) -> Vec<u32> {
+pub(crate) fn pids(run: &Path) -> Vec<u32> {
     let started = |event: Event| match event {
         Event::Role(mark) if mark.state == RoleState::Started => Some(mark.pid),
         _ => None,
@@ -143,7 +143,7 @@ pub(crate) fn lives(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-fn under_load(desk: &Desk) -> PathBuf {
+pub(crate) fn under_load(desk: &Desk) -> PathBuf {
     until("the load to begin", || {
         let run = desk.run_folders().pop()?;
         events(&run).iter().any(|event| matches!(event, Event::Complete(_))).then_some(run)

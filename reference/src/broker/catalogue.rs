@@ -31,13 +31,13 @@ pub(crate) struct Catalogue {
 /// Why a catalogue cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CatalogueError {
-    #[error("{}", .0.display())]
+    #[error("cannot read or write {}", .0.display())]
     Io(PathBuf, #[source] io::Error),
-    #[error("{}: not a catalogue of this broker", .0.display())]
+    #[error("{}: not a catalogue of this broker; move it away, or choose another folder", .0.display())]
     Format(PathBuf, #[source] serde_json::Error),
-    #[error("{}: version {found} of the catalogue is unknown, this broker writes version {VERSION}", .path.display())]
+    #[error("{}: version {found} of the catalogue is unknown, this broker writes version {VERSION}; use the broker that wrote it", .path.display())]
     Version { path: PathBuf, found: u32 },
-    #[error("{}: {what} does not follow the rules: {reason}", .path.display())]
+    #[error("{}: {what} does not follow the rules: {reason}; it was damaged or changed by hand: move it away, or choose another folder", .path.display())]
     Content { path: PathBuf, what: String, reason: String },
 }
 

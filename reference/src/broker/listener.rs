@@ -3,6 +3,7 @@
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -21,6 +22,7 @@ use super::{
     sqs::SqsCall,
     world::World,
 };
+use crate::http::impatient;
 
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -81,10 +83,11 @@ async fn serve_connection(site: Site, stream: TcpStream) {
         let site = site.clone();
         async move { Ok::<_, Infallible>(answer(&site, request).await) }
     });
+    let limits = &site.world.options.limits;
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(site.world.options.limits.head_timeout)
-        .serve_connection(TokioIo::new(stream), service);
+        .header_read_timeout(limits.head_timeout)
+        .serve_connection(TokioIo::new(impatient(stream, limits.write_stall)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -98,8 +101,16 @@ async fn serve_connection(site: Site, stream: TcpStream) {
     }
 }
 
+/// Answers a request as if a client had sent it that does not wait: a long poll ends at once.
+pub(crate) async fn ask(world: &Arc<World>, head: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    let site = Site { world: Arc::clone(world), local: "broker".into(), shutdown, tasks: TaskTracker::new() };
+    dispatch(&site, head, body).await
+}
+
 async fn answer(site: &Site, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let Site { world, local, shutdown, tasks } = site;
+    let world = &site.world;
     let (head, body) = request.into_parts();
     let limits = &world.options.limits;
     let body = match timeout(limits.body_timeout, Limited::new(body, limits.body_bytes).collect()).await {
@@ -110,10 +121,16 @@ async fn answer(site: &Site, request: Request<Incoming>) -> Response<Full<Bytes>
         Ok(Err(error)) => return plain(StatusCode::BAD_REQUEST, format!("the body could not be read: {error}\n")),
         Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive within {:?}\n", limits.body_timeout)),
     };
+    dispatch(site, &head, &body).await
+}
+
+/// Answers a request that came in full.
+async fn dispatch(site: &Site, head: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
+    let Site { world, local, shutdown, tasks } = site;
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or(local);
     if let Some(target) = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return match target.strip_prefix("AmazonSQS.") {
-            Some(action) => sqs::handle(SqsCall { world, host, shutdown, tasks }, action, &body).await,
+            Some(action) => sqs::handle(SqsCall { world, host, shutdown, tasks }, action, body).await,
             None => {
                 plain(StatusCode::BAD_REQUEST, format!("x-amz-target {target}: this broker speaks SQS (AmazonSQS.*), SNS and SES only\n"))
             }
@@ -121,12 +138,12 @@ async fn answer(site: &Site, request: Request<Incoming>) -> Response<Full<Bytes>
     }
     let query = head.uri.query().unwrap_or_default();
     match (&head.method, head.uri.path()) {
-        (&Method::POST, "/v2/email/outbound-emails") => ses::send(world, &body),
+        (&Method::POST, "/v2/email/outbound-emails") => ses::send(world, body),
         (&Method::GET, "/_aws/ses") => ses::list(world, query),
         (&Method::DELETE, "/_aws/ses") => ses::forget(world, query),
         (&Method::GET, "/mails") => ses::show(world),
         (&Method::POST, path) if is_form(&head.headers) => {
-            let params = Params::parse(&body);
+            let params = Params::parse(body);
             match params.get("Action") {
                 Some(action) if sqs::query::is_action(action) => {
                     sqs::query::handle(SqsCall { world, host, shutdown, tasks }, action, &params, path).await

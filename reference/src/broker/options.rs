@@ -41,6 +41,8 @@ pub struct BrokerLimits {
     pub head_timeout: Duration,
     /// How long a caller may take to send the body of a request.
     pub body_timeout: Duration,
+    /// How long a caller may take none of an answer that is being sent before its connection is cut.
+    pub write_stall: Duration,
     /// How long a shutdown waits for answers under way.
     pub shutdown_grace: Duration,
     /// Queues that may exist.
@@ -67,6 +69,7 @@ impl Default for BrokerLimits {
             body_bytes: 8 * 1024 * 1024,
             head_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
+            write_stall: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(5),
             queues: 2_000,
             topics: 2_000,

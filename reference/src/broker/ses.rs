@@ -9,6 +9,7 @@ use http_body_util::Full;
 use serde::Deserialize;
 use serde_json::json;
 
+pub use self::mailbox::Letter;
 pub(crate) use self::mailbox::{Mail, Mailbox, MailboxError};
 use super::{sns::Params, world::World};
 

@@ -63,6 +63,9 @@ pub struct ServeArgs {
     /// The person in charge of advertising
     #[arg(long, env = "REFERENCE_AD_MANAGER", default_value = "ads@example.com", value_name = "ADDRESS")]
     pub ad_manager: String,
+    /// Also serve the shop's own page, to look at and to click: on this address of loopback, or with no address on a free port
+    #[arg(long, env = "REFERENCE_LIVE", value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:0")]
+    pub live: Option<String>,
     /// Seeds what is left to chance: production times, and the order of standard queues
     #[arg(long, env = "REFERENCE_SEED", default_value = "0", value_name = "N")]
     pub seed: String,

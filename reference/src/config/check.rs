@@ -13,6 +13,7 @@ use super::{DataFolder, Listen, PipelineSettings, ServeSettings};
 use crate::edition::topology::QueueSettings;
 use crate::edition::{Edition, EditionName};
 use crate::factory::{Collapse, FactoryOptions};
+use crate::pages::guard;
 use crate::sales::AdminKey;
 
 pub(super) fn pipeline(args: &PipelineArgs, env: Env<'_>, problems: &mut Collector) -> PipelineSettings {
@@ -98,6 +99,15 @@ pub(super) fn listen(args: &ListenArgs, problems: &mut Collector) -> Listen {
         sales: read("sales", &args.listen_sales),
         admin: read("admin", &args.listen_admin),
     }
+}
+
+pub(super) fn live(args: &ServeArgs, roles: &[Role], problems: &mut Collector) -> Option<SocketAddr> {
+    let text = args.live.as_deref().filter(|text| !text.is_empty())?;
+    if !roles.contains(&Role::Sales) {
+        problems.add("--live (REFERENCE_LIVE)", "the page sells: this process must play the role `sales` too");
+    }
+    let address = guard::loopback(text);
+    Some(problems.check_or("--live (REFERENCE_LIVE)", address, SocketAddr::from(([127, 0, 0, 1], 0))))
 }
 
 pub(super) fn address(setting: &str, text: &Option<String>, problems: &mut Collector) -> Option<String> {

@@ -12,7 +12,7 @@ pub enum BadDuration {
     #[error("is no duration; write a number and a unit (us, ms, s, m, h), for example 250ms")]
     Unreadable,
     /// Over the bound.
-    #[error("is longer than the {limit:?} that are allowed")]
+    #[error("is longer than the {limit:?} that are allowed; write a shorter one")]
     TooLong {
         /// The bound.
         limit: Duration,

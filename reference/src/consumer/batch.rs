@@ -15,6 +15,8 @@ use crate::clock;
 use crate::defects::{self, Defect, instead};
 use crate::messaging::CallError;
 use crate::messaging::receive::{MESSAGES_PER_CALL, Queue, Received};
+use crate::trace::leg::{Kind, Leg};
+use crate::trace::{self, TRACEPARENT};
 
 /// What became of the messages of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -165,12 +167,14 @@ async fn handle<H: Handler>(consumer: &Consumer<H>, message: &Received, shutdown
         Err(error) => return Outcome::Handled(Handled::Poison { reason: error.to_string() }),
     };
     // A panic is a bug, and one message's bug is no reason to lose the others of its batch.
-    let work = AssertUnwindSafe(consumer.handler.handle(&incoming)).catch_unwind();
+    let parent = incoming.attributes.get(TRACEPARENT).and_then(|text| text.parse().ok());
+    let mut leg = Leg::begin(Kind::Consumer, parent, || consumer.queue.name().to_owned());
+    let work = AssertUnwindSafe(trace::within(leg.onward(), consumer.handler.handle(&incoming))).catch_unwind();
     let drained = async {
         shutdown.cancelled().await;
         tokio::time::sleep(consumer.settings.drain).await;
     };
-    tokio::select! {
+    let outcome = tokio::select! {
         biased;
         result = tokio::time::timeout(consumer.settings.handler_timeout, work) => Outcome::Handled(match result {
             Ok(Ok(handled)) => handled,
@@ -178,7 +182,11 @@ async fn handle<H: Handler>(consumer: &Consumer<H>, message: &Received, shutdown
             Err(_) => Handled::Retry { reason: format!("not handled within {:?}", consumer.settings.handler_timeout) },
         }),
         () = drained => Outcome::Interrupted,
+    };
+    if let Outcome::Handled(Handled::Retry { reason } | Handled::Poison { reason }) = &outcome {
+        leg.failed(|| reason.clone());
     }
+    outcome
 }
 
 fn observe(queue: &Queue, message: &Received) {

@@ -19,6 +19,7 @@ use super::orders::{BadOrder, Manufacture, Order, ShopOrder};
 use super::overload::Admission;
 use super::production::Line;
 use super::report::ReturnPath;
+use crate::trace;
 
 /// The largest order, in bytes. The legacy system reads into a fixed buffer.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -127,7 +128,7 @@ impl IntoResponse for Answer {
 async fn take(line: Arc<Line>, order: Result<Order, BadOrder>) -> Response {
     let received_us = line.clock.micros();
     // Whether or not the caller waits for the answer, the factory goes on with what it began.
-    let handled = tokio::spawn(async move { handle(&line, order, received_us).await }).await;
+    let handled = tokio::spawn(trace::carried(async move { handle(&line, order, received_us).await })).await;
     match handled {
         Ok(Ok(answer)) => answer.into_response(),
         Ok(Err(error)) => broken(&error),

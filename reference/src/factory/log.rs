@@ -111,11 +111,14 @@ pub struct FactoryLog {
 
 /// The factory's database fails.
 #[derive(Debug, thiserror::Error)]
-#[error("factory log {}: {what}", file.display())]
+#[error("the factory's log {} {what}", file.display())]
 pub struct FactoryLogError {
-    file: PathBuf,
-    what: &'static str,
-    source: sqlx::Error,
+    /// Its file.
+    pub file: PathBuf,
+    /// What it cannot do.
+    pub what: &'static str,
+    /// Why.
+    pub source: sqlx::Error,
 }
 
 impl FactoryLog {

@@ -11,6 +11,7 @@ use super::orders::Order;
 use super::overload::{Admission, Overload};
 use super::report::{CallbackClient, ReturnPath};
 use crate::clock::WallClock;
+use crate::trace;
 
 /// The production line: everything that is under way, in memory, as legacy systems do it.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Line {
     pub fn new(log: FactoryLog, options: FactoryOptions, return_path: ReturnPath) -> Arc<Self> {
         let overload = Mutex::new(Overload::new(&options, Instant::now()));
         let client = CallbackClient::new(options.report_timeout);
-        Arc::new(Self { log, options, return_path, clock: WallClock::system(), overload, client, under_way: TaskTracker::new() })
+        Arc::new(Self { log, options, return_path, clock: WallClock::steady(), overload, client, under_way: TaskTracker::new() })
     }
 
     /// Takes up what a durable factory accepted before it stopped and has not reported.
@@ -93,11 +94,11 @@ impl Line {
 
     fn start(self: &Arc<Self>, log_id: i64, order: Order) {
         let line = Arc::clone(self);
-        self.under_way.spawn(async move {
+        self.under_way.spawn(trace::carried(async move {
             if let Err(error) = line.produce(log_id, &order).await {
                 tracing::error!(log_id, error = &error as &dyn std::error::Error, "a production is lost: the factory's log fails");
             }
-        });
+        }));
     }
 
     async fn produce(&self, log_id: i64, order: &Order) -> Result<(), FactoryLogError> {

@@ -15,6 +15,7 @@ use crate::edition::texts::DELIVERY_SUBJECT;
 use crate::edition::{Edition, attribute};
 use crate::messaging::message::{Attribute, AttributeKind, OutgoingMessage};
 use crate::messaging::publish::Publisher;
+use crate::trace::{self, TRACEPARENT};
 
 /// The largest answer to a callback that is read, in bytes; the rest is nobody's business.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
@@ -77,6 +78,7 @@ impl DeliveryTopic {
         ];
         attributes.extend(order.production.as_deref().map(|id| text(attribute::PRODUCTION_ID, id)));
         attributes.extend(order.delivery_token.as_deref().map(|token| text(attribute::DELIVERY_TOKEN, token)));
+        attributes.extend(trace::current().map(|trace| text(TRACEPARENT, &trace.to_string())));
         let name = order.product_name.as_deref().unwrap_or(&order.product);
         OutgoingMessage {
             topic: self.topic.to_owned(),
@@ -103,7 +105,8 @@ impl CallbackClient {
             "MessageAttributeFactoryId": order.factory,
             "MessageAttributeRequester": order.requester,
         });
-        let request = http::Request::post(url).header("content-type", "application/json").body(Full::from(body.to_string())).ok()?;
+        let mut request = http::Request::post(url).header("content-type", "application/json").body(Full::from(body.to_string())).ok()?;
+        trace::hand_on(request.headers_mut());
         let exchange = async {
             let answer = self.http.request(request).await?;
             let status = answer.status().as_u16();

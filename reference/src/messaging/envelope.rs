@@ -23,7 +23,7 @@ pub struct Incoming {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// It is no JSON object of the shape of an SNS notification.
-    #[error("the body is no SNS notification: {0}")]
+    #[error("the body is no SNS notification ({0}); is raw message delivery on, or did somebody send to the queue itself?")]
     NotANotification(String),
     /// It is an envelope, but of something else (a subscription confirmation).
     #[error("the envelope has the Type {0:?} instead of \"Notification\"")]

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::json;
 
 use crate::clock;
+use crate::trace;
 
 use super::aws::{Aws, SesAccess};
 use super::error::{CallError, FailureKind, causes, kind_of};
@@ -85,6 +86,8 @@ fn signed_request(access: &SesAccess, mail: &Mail, now: SystemTime) -> Result<Ht
         .body(SdkBody::from(body))
         .map_err(|e| e.to_string())?;
     instructions.apply_to_request_http1x(&mut request);
+    // Not signed: whoever stands in between may make a span of its own of it.
+    trace::hand_on(request.headers_mut());
     HttpRequest::try_from(request).map_err(|e| e.to_string())
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::trace::{TRACEPARENT, TraceParent};
+
 /// A message attribute, as SNS knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {
@@ -20,6 +22,22 @@ pub enum AttributeKind {
     String,
     /// Decimal number.
     Number,
+}
+
+impl OutgoingMessage {
+    /// The trace that it is part of.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceParent> {
+        self.attributes.iter().find(|attribute| attribute.name == TRACEPARENT)?.value.parse().ok()
+    }
+
+    /// The same message as part of a trace.
+    #[must_use]
+    pub fn within(mut self, trace: TraceParent) -> Self {
+        self.attributes.retain(|attribute| attribute.name != TRACEPARENT);
+        self.attributes.push(Attribute { name: TRACEPARENT.to_owned(), kind: AttributeKind::String, value: trace.to_string() });
+        self
+    }
 }
 
 /// What is published.

@@ -57,7 +57,9 @@ pub enum ProvisionError {
     #[error("not there: {}; run `reference provision` first", .0.join(", "))]
     Missing(Vec<String>),
     /// The endpoint answered without saying what was asked for.
-    #[error("{action} on {subject:?} was answered without {lacking}")]
+    #[error(
+        "{action} on {subject:?} was answered without {lacking}; what answers there does not speak SQS and SNS as AWS does: look at AWS_ENDPOINT_URL"
+    )]
     Incomplete {
         /// The action.
         action: &'static str,

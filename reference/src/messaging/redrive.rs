@@ -41,7 +41,7 @@ pub enum RedriveError {
     #[error(transparent)]
     Lookup(#[from] ProvisionError),
     /// The service gave up.
-    #[error("the move task from {queue:?} ended as {status}: {reason}")]
+    #[error("the move task from {queue:?} ended as {status}: {reason}; what it did not move is still there, so run it again")]
     Failed {
         /// The dead-letter queue.
         queue: String,
@@ -51,7 +51,9 @@ pub enum RedriveError {
         reason: String,
     },
     /// It takes too long. A move task goes on by itself.
-    #[error("redriving {queue:?} did not end within {waited:?}; last seen: {last}")]
+    #[error(
+        "redriving {queue:?} did not end within {waited:?}; last seen: {last}; nothing is lost, and `reference status` shows what is left"
+    )]
     TooSlow {
         /// The dead-letter queue.
         queue: String,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Uri, header};
+use http::{HeaderName, Request, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,6 +11,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::order::Verdict;
 use crate::edition::EditionName;
+use crate::trace::leg::{Kind, Leg};
+use crate::trace::{self, TRACEPARENT};
 
 /// The factory answers with a sentence; more is not read.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -69,10 +71,12 @@ impl FactoryClient {
     }
 
     async fn exchange(&self, body: serde_json::Value) -> Verdict {
-        let request = Request::post(self.address.clone())
+        let mut request = Request::post(self.address.clone())
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::from(body.to_string()))
             .expect("a checked address and a constant header make a request");
+        let leg = Leg::begin(Kind::Client, trace::current(), || "order from the factory".to_owned());
+        request.headers_mut().extend(leg.onward().map(|trace| (HeaderName::from_static(TRACEPARENT), trace.header())));
         let answer = match self.client.request(request).await {
             Ok(answer) => answer,
             Err(error) => return Verdict::Unwell(format!("no answer from {}: {}", self.address, causes(&error))),

@@ -20,7 +20,7 @@ pub struct Slot {
 
 /// No slot became free in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("all {limit} calls that may be in flight were still busy after {waited:?}")]
+#[error("all {limit} calls that may be in flight were still busy after {waited:?}; try again later")]
 pub struct Saturated {
     /// How many calls may be in flight.
     pub limit: usize,

@@ -67,16 +67,7 @@ struct Wanted {
     path = "/checkout",
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the purchase repeatable: 1 to 128 visible ASCII characters")),
     request_body = super::openapi::DonutPurchase,
-    responses(
-        (status = 200, description = "Decided: sold, or refused and covered by a production", body = Decision),
-        (status = 400, body = super::openapi::Rejection),
-        (status = 409, description = "A purchase with the same key is still being decided", body = super::openapi::Unknown),
-        (status = 413, body = super::openapi::Rejection),
-        (status = 415, body = super::openapi::Rejection),
-        (status = 422, description = "The key was used with another body before", body = super::openapi::Rejection),
-        (status = 500, description = "Not known whether it was done: repeat it with the same key", body = super::openapi::Unknown),
-        (status = 503, description = "Too much to do, nothing was done", body = super::openapi::Rejection)
-    )
+    responses(super::openapi::PurchaseAnswer)
 )]
 pub(super) async fn donut(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let headers = request.headers().clone();
@@ -106,16 +97,7 @@ pub(super) async fn donut(State(desk): State<Arc<Desk>>, request: Request) -> Re
     path = "/item",
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the purchase repeatable: 1 to 128 visible ASCII characters")),
     request_body = super::openapi::ItemPurchase,
-    responses(
-        (status = 200, description = "Decided: sold, or refused and covered by a production", body = Decision),
-        (status = 400, body = super::openapi::Rejection),
-        (status = 409, description = "A purchase with the same key is still being decided", body = super::openapi::Unknown),
-        (status = 413, body = super::openapi::Rejection),
-        (status = 415, body = super::openapi::Rejection),
-        (status = 422, description = "The key was used with another body before", body = super::openapi::Rejection),
-        (status = 500, description = "Not known whether it was done: repeat it with the same key", body = super::openapi::Unknown),
-        (status = 503, description = "Too much to do, nothing was done", body = super::openapi::Rejection)
-    )
+    responses(super::openapi::PurchaseAnswer)
 )]
 pub(super) async fn item(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let headers = request.headers().clone();

@@ -2,8 +2,9 @@
 
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
+use super::checkout::Decision;
 use crate::edition::EditionName;
 
 /// The description of an edition's Sales API.
@@ -74,6 +75,33 @@ pub(super) struct Rejection {
 #[expect(dead_code, reason = "describes what `http::problem` writes")]
 pub(super) struct Unknown {
     message: String,
+}
+
+/// What a purchase is answered, in either edition.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "describes what `checkout` and `http::problem` write")]
+pub(super) enum PurchaseAnswer {
+    /// Decided: sold, or refused and covered by a production
+    #[response(status = 200)]
+    Decided(Decision),
+    #[response(status = 400)]
+    Bad(Rejection),
+    /// A purchase with the same key is still being decided
+    #[response(status = 409)]
+    InFlight(Unknown),
+    #[response(status = 413)]
+    TooLarge(Rejection),
+    #[response(status = 415)]
+    NoJson(Rejection),
+    /// The key was used with another body before
+    #[response(status = 422)]
+    KeyReused(Rejection),
+    /// Not known whether it was done: repeat it with the same key
+    #[response(status = 500)]
+    NotKnown(Unknown),
+    /// Too much to do, nothing was done
+    #[response(status = 503)]
+    Busy(Rejection),
 }
 
 #[derive(OpenApi)]

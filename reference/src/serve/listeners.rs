@@ -12,9 +12,12 @@ use crate::config::{Listen, ServeSettings};
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} ({why}); choose another address with {flag}, or port 0 for a free one")]
 pub struct BindError {
-    address: SocketAddr,
-    flag: &'static str,
-    why: io::Error,
+    /// Where it was to listen.
+    pub address: SocketAddr,
+    /// What says so.
+    pub flag: &'static str,
+    /// Why it cannot.
+    pub why: io::Error,
 }
 
 /// One listener per API that this process serves.
@@ -25,6 +28,7 @@ pub struct Listeners {
     pub(super) receiving: Option<TcpListener>,
     pub(super) sales: Option<TcpListener>,
     pub(super) admin: TcpListener,
+    pub(super) live: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -41,6 +45,10 @@ impl Listeners {
             receiving: bind_if(settings.plays(Role::Receiving) && calls_back, receiving, "--listen-receiving").await?,
             sales: bind_if(settings.plays(Role::Sales), sales, "--listen-sales").await?,
             admin: bind(admin, "--listen-admin").await?,
+            live: match settings.live {
+                Some(address) => Some(bind(address, "--live").await?),
+                None => None,
+            },
         })
     }
 
@@ -52,6 +60,7 @@ impl Listeners {
             ("receiving", self.receiving.as_ref()),
             ("sales", self.sales.as_ref()),
             ("admin", Some(&self.admin)),
+            ("live", self.live.as_ref()),
         ];
         all.into_iter().filter_map(|(name, listener)| Some((name, base_url(listener?)))).map(|(name, url)| Ok((name, url?))).collect()
     }

@@ -4,8 +4,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use futures_util::FutureExt;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +33,7 @@ use crate::receiving::delivery::Deliveries;
 use crate::relay::{Relay, RelaySettings};
 use crate::replenish::{FactoryAddressError, Replenish, ReplenishSettings};
 use crate::sales::{self, SalesState};
+use crate::site::Site;
 use crate::status::{Probes, WatchedQueue};
 use crate::store::{SetStockError, Store, StoreError};
 use crate::telemetry::admin::Admin;
@@ -88,6 +92,7 @@ pub(super) struct Wired {
     pub(super) crew: Crew,
     pub(super) admin: Admin,
     pub(super) admin_stop: CancellationToken,
+    pub(super) site: Option<JoinHandle<()>>,
     pub(super) store: Option<Store>,
 }
 
@@ -105,12 +110,14 @@ struct Wiring<'a> {
     crew: Crew,
     store: Option<Store>,
     messaging: Option<Messaging>,
+    broker: Option<Broker>,
+    sales: Option<Router>,
 }
 
 /// Starts the roles in their order, and the admin listener last: whoever gets an answer from it may rely on the rest.
 pub(super) async fn wire(settings: &ServeSettings, mut listeners: Listeners, ready: &Ready) -> Result<Wired, ServeError> {
     let recorder = metrics::install();
-    let mut wiring = Wiring { settings, ready, crew: Crew::default(), store: None, messaging: None };
+    let mut wiring = Wiring { settings, ready, crew: Crew::default(), store: None, messaging: None, broker: None, sales: None };
     for role in settings.roles.iter().copied() {
         let listener = match role {
             Role::Broker => listeners.broker.take(),
@@ -121,10 +128,16 @@ pub(super) async fn wire(settings: &ServeSettings, mut listeners: Listeners, rea
         };
         wiring.start(role, listener).await.map_err(|source| ServeError::Start { role, source })?;
     }
-    let admin = Admin::new(wiring.probes(), recorder);
     let admin_stop = CancellationToken::new();
+    let site = if let Some(listener) = listeners.live.take() {
+        let site = wiring.site(recorder.clone()).await.map_err(|source| ServeError::Start { role: Role::Sales, source })?;
+        Some(tokio::spawn(site.serve(listener, admin_stop.clone())))
+    } else {
+        None
+    };
+    let admin = Admin::new(wiring.probes(), recorder);
     tokio::spawn(http::serve(listeners.admin, admin.router(), ServerLimits::default(), admin_stop.clone()));
-    Ok(Wired { crew: wiring.crew, admin, admin_stop, store: wiring.store })
+    Ok(Wired { crew: wiring.crew, admin, admin_stop, site, store: wiring.store })
 }
 
 impl Wiring<'_> {
@@ -150,6 +163,7 @@ impl Wiring<'_> {
             BrokerStorage::Memory => None,
         };
         let broker = Broker::open(BrokerOptions { folder, seed: self.settings.seed, ..BrokerOptions::default() })?;
+        self.broker = Some(broker.clone());
         let stop = self.crew.stop_of(Role::Broker);
         self.crew.start(Role::Broker, async move { broker.serve(listener, stop).await.map_err(|error| error.to_string()) }.boxed());
         let address = self.ready.addresses.get("broker").expect("the listener was bound");
@@ -186,7 +200,9 @@ impl Wiring<'_> {
             admin_key: self.settings.admin_key.clone(),
             concurrent_purchases: self.settings.store.purchase_queue,
         };
-        self.role(Role::Sales, |stop| http::serve(listener, sales::router(state), ServerLimits::default(), stop).map(drop));
+        let router = sales::router(state);
+        self.sales = Some(router.clone());
+        self.role(Role::Sales, |stop| http::serve(listener, router, ServerLimits::default(), stop).map(drop));
         Ok(())
     }
 
@@ -303,6 +319,23 @@ impl Wiring<'_> {
         let messaging = Messaging { aws, there };
         self.messaging = Some(messaging.clone());
         Ok(messaging)
+    }
+
+    /// The shop's own page, once everything that it shows is there.
+    async fn site(&mut self, metrics: PrometheusHandle) -> Result<Site, WiringError> {
+        // A process that only sells shows no queues.
+        if self.messaging.is_none() && self.settings.aws.is_some() {
+            self.messaging().await?;
+        }
+        let pipeline = &self.settings.pipeline;
+        Ok(Site {
+            sales: self.sales.clone().expect("the configuration was checked: who serves the page sells"),
+            probes: self.probes(),
+            metrics,
+            broker: self.broker.clone(),
+            edition: pipeline.edition,
+            topology: pipeline.topology(),
+        })
     }
 
     /// What the admin listener can look at.

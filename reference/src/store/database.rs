@@ -238,8 +238,21 @@ impl Statement {
             On::Connection(Connection::MySql(conn)) => Ok(bound!(sqlx::query_as(self.text), self.values).fetch_all(conn).await?),
             #[cfg(feature = "mysql")]
             On::Readers(Readers::MySql(pool)) => {
-                let rows = tokio::time::timeout(READ_PATIENCE, bound!(sqlx::query_as(self.text), self.values).fetch_all(pool)).await;
-                Ok(rows.map_err(|_| StoreError::Timeout { what: "a read", waited: READ_PATIENCE })??)
+                let read = async || -> Result<Vec<R>, StoreError> {
+                    Ok(bound!(sqlx::query_as(self.text.clone()), self.values.clone()).fetch_all(pool).await?)
+                };
+                // A connection that died unnoticed fails once and is gone, so as many looks can fail as there are connections.
+                let reading = async {
+                    for _ in 0..pool.size() {
+                        match read().await {
+                            Err(StoreError::Disconnected { .. }) => {}
+                            rows => return rows,
+                        }
+                    }
+                    read().await
+                };
+                let rows = tokio::time::timeout(READ_PATIENCE, reading).await;
+                rows.map_err(|_| StoreError::Timeout { what: "a read", waited: READ_PATIENCE })?
             }
         }
     }

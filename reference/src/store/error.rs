@@ -6,7 +6,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The address of the database is none that this program can use.
-    #[error("{url:?} is not a database this program can open: {reason}")]
+    #[error(
+        "{url:?} is not a database this program can open: {reason}; write sqlite:///path/to/shop.db or mysql://user:password@host:3306/shop"
+    )]
     Address {
         /// The address as it was given.
         url: String,
@@ -14,7 +16,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The database could not be opened or reached.
-    #[error("the database {url} cannot be reached: {reason}")]
+    #[error(
+        "the database {url} cannot be reached: {reason}; of a server, look whether it runs and lets this account in, of a file, whether its folder is there and writable"
+    )]
     Unreachable {
         /// Its address.
         url: String,
@@ -22,7 +26,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The database was made by another version of this program, or by something else.
-    #[error("the database {url} has a schema this program does not know: {reason}")]
+    #[error("the database {url} has a schema this program does not know: {reason}; use the version that made it, or an empty database")]
     Schema {
         /// Its address.
         url: String,
@@ -30,7 +34,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The server is not fit to keep orders.
-    #[error("the database server of {url} cannot be used: {reason}")]
+    #[error("the database server of {url} cannot be used: {reason}; put that right there, or give another with DATABASE_URL")]
     Server {
         /// Its address.
         url: String,
@@ -41,25 +45,25 @@ pub enum StoreError {
     #[error("the store has too much to do; nothing was done, try again later")]
     Overloaded,
     /// Another process kept the database locked; nothing was done.
-    #[error("the database stayed locked by another process for {waited:?}; nothing was done")]
+    #[error("the database stayed locked by another process for {waited:?}; nothing was done, end that process or try again later")]
     Locked {
         /// How long was waited.
         waited: Duration,
     },
     /// Other transactions were in the way each time; nothing was done.
-    #[error("other transactions were in the way each time; nothing was done: {reason}")]
+    #[error("other transactions were in the way each time; nothing was done, try again later: {reason}")]
     Conflict {
         /// What the driver said last.
         reason: String,
     },
     /// The connection was lost before the commit was sent; nothing was done.
-    #[error("the connection to the database was lost; nothing was done: {reason}")]
+    #[error("the connection to the database was lost; nothing was done, try again when it is back: {reason}")]
     Disconnected {
         /// What the driver says.
         reason: String,
     },
     /// No answer in time; it may have been done.
-    #[error("the store did not answer {what} within {waited:?}; it may have been done")]
+    #[error("the store did not answer {what} within {waited:?}; it may have been done, so ask again under the same key")]
     Timeout {
         /// What was waited for.
         what: &'static str,
@@ -67,19 +71,21 @@ pub enum StoreError {
         waited: Duration,
     },
     /// A statement failed and its transaction was rolled back: nothing was done.
-    #[error("the database refused a statement; nothing was done: {reason}")]
+    #[error("the database refused a statement; nothing was done (is its disk full, or may this account not write?): {reason}")]
     Refused {
         /// What the driver says.
         reason: String,
     },
     /// The commit failed: it may have been done.
-    #[error("the database did not confirm a commit, so it may have been done: {reason}")]
+    #[error("the database did not confirm a commit, so it may have been done (ask again under the same key): {reason}")]
     CommitUnknown {
         /// What the driver says.
         reason: String,
     },
     /// A row says what no version of this program writes.
-    #[error("the database is damaged: {what} reads {found:?}")]
+    #[error(
+        "the database is damaged: {what} reads {found:?}, which no version of this program writes; keep a copy, and go back to the last sound one"
+    )]
     Corrupt {
         /// Table and column.
         what: &'static str,
@@ -87,7 +93,7 @@ pub enum StoreError {
         found: String,
     },
     /// The store was closed; nothing was done.
-    #[error("the store is closed; nothing was done")]
+    #[error("the store is closed, because the process is ending; nothing was done, ask another")]
     Closed,
 }
 

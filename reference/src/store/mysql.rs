@@ -85,7 +85,8 @@ impl MySqlAddress {
 
     /// Opens the connections that only read.
     pub(crate) fn readers(&self, count: u32) -> Readers {
-        let pool = MySqlPoolOptions::new().max_connections(count.max(1)).acquire_timeout(READ_PATIENCE);
+        // Not asked whether it still lives before each use: that would double the cost of every look. One that has died fails once, and is gone.
+        let pool = MySqlPoolOptions::new().max_connections(count.max(1)).acquire_timeout(READ_PATIENCE).test_before_acquire(false);
         Readers::MySql(pool.connect_lazy_with(*self.0.clone()))
     }
 

@@ -116,10 +116,10 @@ pub enum PurchaseError {
         named: FactoryId,
     },
     /// The key was used for something else before.
-    #[error("the idempotency key was used with another body before")]
+    #[error("the idempotency key was used with another body before; give each order a key of its own")]
     KeyReusedWithOtherBody,
     /// A purchase with the same key is being decided right now.
-    #[error("a purchase with the same idempotency key is still being decided")]
+    #[error("a purchase with the same idempotency key is still being decided; ask again in a moment")]
     KeyInFlight,
     /// The store.
     #[error(transparent)]
@@ -247,16 +247,16 @@ pub enum ArrivalError {
     #[error("nobody asked for production {0}")]
     UnknownProduction(ProductionId),
     /// The token is not the one that was handed out.
-    #[error("the token is not that of production {0}")]
+    #[error("the token is not that of production {0}; report to the address that its order carried")]
     WrongToken(ProductionId),
     /// The production is of another product.
-    #[error("the production is of product {expected}")]
+    #[error("the production is of product {expected}, not of another; report what was ordered")]
     WrongProduct {
         /// The product that was asked for.
         expected: ProductId,
     },
     /// More than was asked for.
-    #[error("only {asked} pieces were asked for")]
+    #[error("only {asked} pieces were asked for; report no more than that")]
     TooMany {
         /// Pieces that the factory was asked for.
         asked: i64,
@@ -301,7 +301,7 @@ pub enum SetStockError {
     #[error("there is no product {0}")]
     UnknownProduct(ProductId),
     /// Not a stock that a product can have.
-    #[error("{0} is not between 0 and {MAX_STOCK}")]
+    #[error("{0} pieces cannot be in stock; write 0 to {MAX_STOCK}")]
     OutOfRange(i64),
     /// The store.
     #[error(transparent)]

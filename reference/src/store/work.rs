@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 use crate::domain::Outcome;
 use crate::edition::Edition;
+use crate::trace::TraceParent;
 
 use super::StoreError;
 use super::database::Connection;
@@ -23,6 +24,8 @@ pub(crate) struct Tx<'c> {
     pub(crate) edition: &'static Edition,
     /// When the transaction began: one time for all its rows.
     pub(crate) now: i64,
+    /// The trace that what is done now is part of.
+    pub(crate) trace: Option<TraceParent>,
     /// Whether messages were put into the outbox.
     pub(crate) outbox_grew: bool,
     /// What purchases have in hand.
@@ -32,7 +35,7 @@ pub(crate) struct Tx<'c> {
 impl<'c> Tx<'c> {
     /// A transaction that has just begun.
     pub(crate) fn new(conn: &'c mut Connection, edition: &'static Edition, now: i64) -> Self {
-        Self { conn, edition, now, outbox_grew: false, desk: Desk::default() }
+        Self { conn, edition, now, trace: None, outbox_grew: false, desk: Desk::default() }
     }
 }
 

@@ -7,15 +7,18 @@
 //! the connection may break before the commit. Both mean that nothing was done, so the same group is tried again, at growing distances with
 //! jitter, until its patience is at an end.
 
+mod command;
+
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::defects::{self, instead};
+use crate::trace;
 
+use self::command::{Command, Pending};
 use super::address::Address;
 use super::database::Connection;
 use super::work::desk::Wanted;
@@ -47,62 +50,6 @@ pub(crate) struct WriterHandle {
     _close_with_handle: DropGuard,
 }
 
-/// A piece of work with the way back to who asked for it.
-trait Command: Send + Sync {
-    fn expired(&self, now: Instant) -> bool;
-    fn wants(&self) -> Option<Wanted<'_>>;
-    fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), StoreError>>;
-    fn answer(self: Box<Self>);
-    fn refuse(self: Box<Self>, error: StoreError);
-}
-
-impl std::fmt::Debug for dyn Command {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Command")
-    }
-}
-
-struct Pending<W: Work> {
-    work: W,
-    result: Option<W::Answer>,
-    reply: oneshot::Sender<Result<W::Answer, StoreError>>,
-    deadline: Option<Instant>,
-}
-
-impl<W: Work> Command for Pending<W>
-where
-    W::Answer: Sync,
-{
-    fn expired(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| now >= deadline)
-    }
-
-    fn wants(&self) -> Option<Wanted<'_>> {
-        self.work.wants()
-    }
-
-    fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            self.result = Some(self.work.run(tx).await?);
-            Ok(())
-        })
-    }
-
-    fn answer(self: Box<Self>) {
-        let Pending { work, result, reply, .. } = *self;
-        // What the work holds (a key in flight) is let go before the answer is seen.
-        drop(work);
-        // Nobody listens any more when the client has hung up; the effect stands, and its key finds it again.
-        let _ = reply.send(result.ok_or(StoreError::Closed));
-    }
-
-    fn refuse(self: Box<Self>, error: StoreError) {
-        let Pending { work, reply, .. } = *self;
-        drop(work);
-        let _ = reply.send(Err(error));
-    }
-}
-
 impl WriterHandle {
     /// Hands a purchase over, unless too many are waiting.
     pub(crate) async fn purchase<W: Work>(&self, work: W) -> Result<W::Answer, StoreError>
@@ -111,9 +58,11 @@ impl WriterHandle {
     {
         let (reply, answer) = oneshot::channel();
         let deadline = Some(Instant::now() + self.purchase_patience);
-        self.purchases.try_send(Box::new(Pending { work, result: None, reply, deadline })).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        self.purchases.try_send(Box::new(Pending { work, result: None, reply, deadline, trace: trace::current() })).map_err(|refused| {
+            match refused {
+                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            }
         })?;
         wait(answer, "a purchase", self.purchase_patience + PURCHASE_GRACE).await
     }
@@ -128,7 +77,7 @@ impl WriterHandle {
         let deadline = Some(Instant::now() + INTERNAL_PATIENCE);
         let room = tokio::time::timeout(INTERNAL_PATIENCE, self.internal.reserve()).await;
         let room = room.map_err(|_| StoreError::Overloaded)?.map_err(|_| StoreError::Closed)?;
-        room.send(Box::new(Pending { work, result: None, reply, deadline }));
+        room.send(Box::new(Pending { work, result: None, reply, deadline, trace: trace::current() }));
         wait(answer, what, INTERNAL_PATIENCE + PURCHASE_GRACE).await
     }
 

@@ -40,11 +40,16 @@ impl Admin {
     /// The routes. Has no fallback: [`crate::http::serve`] adds it.
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/livez", get(async || Json(json!({"alive": true}))))
+            .route("/livez", get(livez))
             .route("/readyz", get(readyz))
             .route("/metrics", get(render_metrics))
             .with_state(self.clone())
     }
+}
+
+/// How many tasks are alive is told along: a number that only grows is a leak.
+async fn livez() -> Json<Value> {
+    Json(json!({"alive": true, "tasks": tokio::runtime::Handle::current().metrics().num_alive_tasks()}))
 }
 
 async fn readyz(State(admin): State<Admin>) -> Response {

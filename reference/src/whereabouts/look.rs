@@ -36,7 +36,8 @@ pub enum Look {
     "{why}: start one with `serve`, and choose among several with --data DIR (REFERENCE_DATA); or name the endpoint with AWS_ENDPOINT_URL and the database with --data DIR or DATABASE_URL"
 )]
 pub struct NoShop {
-    why: String,
+    /// Where it was looked for.
+    pub why: String,
 }
 
 impl Look {

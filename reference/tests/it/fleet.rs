@@ -70,13 +70,23 @@ pub(crate) struct Fleet {
     endpoint: Option<String>,
     factory: Option<String>,
     receiving: Option<String>,
+    told: Vec<(String, String)>,
 }
 
 impl Fleet {
     /// Nothing runs yet. `extra` goes to every process.
     pub(crate) fn new(edition: EditionName, extra: &[&str]) -> Self {
         let extra = extra.iter().map(|word| (*word).to_owned()).collect();
-        Self { edition, folder: tempfile::tempdir().unwrap(), database: None, extra, endpoint: None, factory: None, receiving: None }
+        Self {
+            edition,
+            folder: tempfile::tempdir().unwrap(),
+            database: None,
+            extra,
+            endpoint: None,
+            factory: None,
+            receiving: None,
+            told: Vec::new(),
+        }
     }
 
     /// With a database elsewhere than in the folder.
@@ -87,6 +97,11 @@ impl Fleet {
     /// Says where the broker is, or will be.
     pub(crate) fn knows_broker(&mut self, endpoint: &str) {
         self.endpoint = Some(endpoint.to_owned());
+    }
+
+    /// Tells every process something more, by a variable.
+    pub(crate) fn tells(&mut self, variable: &str, value: &str) {
+        self.told.push((variable.to_owned(), value.to_owned()));
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -105,6 +120,7 @@ impl Fleet {
         command.envs(self.database.as_ref().map(|url| ("DATABASE_URL", url)));
         let known = [("AWS_ENDPOINT_URL", &self.endpoint), ("FACTORY_URL", &self.factory), ("CALLBACK_URL", &self.receiving)];
         command.envs(known.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+        command.envs(self.told.iter().map(|(name, value)| (name, value)));
         command.envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
         command
     }

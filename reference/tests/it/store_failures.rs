@@ -7,9 +7,10 @@ use std::process::{Child, Command, Stdio};
 use reference::domain::{OrderId, Outcome};
 use reference::edition::{donut, shop};
 use reference::store::{Audit, Purchase, PurchaseError, Store, StoreError, StoreOptions};
+use sqlx::Connection as _;
 
 use crate::store_support::{
-    Database, InWords, Sqlite, donut_id, donuts, drain_outbox, in_words, on_every_database, stock_of, told, wants, wants_with_key,
+    Database, InWords, MySql, Sqlite, donut_id, donuts, drain_outbox, in_words, on_every_database, stock_of, told, wants, wants_with_key,
 };
 
 on_every_database!(
@@ -60,6 +61,25 @@ async fn a_commit_that_fails_is_never_called_nothing_and_the_store_goes_on() {
     }
     assert_eq!(store.purchase(by("early")).await.expect("a decision").stock_left, 99);
     assert_eq!(store.audit().orders(0, 10).await.expect("the ledger").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_died_unnoticed_cost_neither_a_look_nor_a_purchase() {
+    let database = MySql::new().await;
+    let store = donuts(&database, 10).await;
+    // As many looks at once as there are connections for them.
+    let product = donut_id();
+    futures_util::future::join_all((0..8).map(|_| stock_of(&store, &product))).await;
+    let mut killer = database.server.connect("").await.expect("a connection");
+    let theirs = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?";
+    let ids: Vec<(i64,)> = sqlx::query_as(theirs).bind(&database.name).fetch_all(&mut killer).await.expect("the server's list");
+    assert!(ids.len() >= 2, "a writer, and at least one that reads: {ids:?}");
+    for (id,) in ids {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("KILL {id}"))).execute(&mut killer).await.expect("killed");
+    }
+    killer.close().await.expect("closed");
+    assert_eq!(stock_of(&store, &product).await, 10);
+    assert_eq!(store.purchase(by("anybody")).await.expect("a decision").stock_left, 9);
 }
 
 #[tokio::test]

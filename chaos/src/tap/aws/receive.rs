@@ -97,6 +97,16 @@ fn with_messages(errand: &Errand<'_>, answer: &Answer, kept: Vec<Delivered>) -> 
     value.to_string().into()
 }
 
+/// Takes the messages out of an answer and puts them in again, in reverse and alone.
+pub(super) fn rehearse(errand: &Errand<'_>, answer: &Answer) -> usize {
+    let mut found = messages(errand, answer);
+    if found.is_empty() {
+        return 0;
+    }
+    found.reverse();
+    with_messages(errand, answer, found.clone()).len() + made_of(errand, found).body.len()
+}
+
 /// An answer of these messages alone.
 fn made_of(errand: &Errand<'_>, messages: Vec<Delivered>) -> Answer {
     if errand.call.is_sqs_form() {

@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, HangUp, Reply};
@@ -45,11 +46,14 @@ pub(crate) async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, shutdo
             }
         })
     });
+    let mut stream = TimeoutStream::new(stream);
+    // Hyper waits for ever for a client that takes nothing of its answer.
+    stream.set_write_timeout(Some(limits.write));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.read)
         .max_buf_size(limits.head.max(8_192))
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut told = false;
     let mut stop = pin!(shutdown.cancelled_owned());
     let ended = loop {
@@ -67,7 +71,7 @@ pub(crate) async fn serve<H: Handler>(stream: TcpStream, handler: Arc<H>, shutdo
     let stream = connection.into_parts().io.into_inner();
     if reset.load(Ordering::Relaxed) {
         // Ok or not: a socket that is gone needs no reset.
-        let _ = stream.set_zero_linger();
+        let _ = stream.get_ref().set_zero_linger();
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Request, Uri, header};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,7 +19,7 @@ use crate::tap::{Limits, Upstream};
 const IDLE: Duration = Duration::from_secs(30);
 
 /// Headers about one connection, not about the request.
-const HOP_BY_HOP: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
@@ -26,11 +27,12 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
 ];
 
 pub(crate) struct Forward {
     client: Client<HttpConnector, Full<Bytes>>,
-    authority: String,
+    authority: Authority,
     limits: Limits,
 }
 
@@ -51,50 +53,55 @@ impl Forward {
         connector.set_connect_timeout(Some(limits.connect));
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector);
-        Self { client, authority: upstream.authority().to_owned(), limits }
+        Self { client, authority: upstream.authority.clone(), limits }
+    }
+
+    /// Where that is on the other side. The parts were read before, so nothing is read again.
+    fn address(&self, uri: &Uri) -> Result<Uri, http::uri::InvalidUriParts> {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));
+        Uri::from_parts(parts)
     }
 
     /// Sends it on; an answer of any status is an answer.
     pub(crate) async fn request(&self, parts: &Parts, body: &Bytes) -> Result<Reply, Unreachable> {
-        let slow = |_| Unreachable::Slow { authority: self.authority.clone(), within: self.limits.answer };
+        let slow = |_| Unreachable::Slow { authority: self.authority.to_string(), within: self.limits.answer };
         let answered = timeout(self.limits.answer, self.answer(parts, body)).await.map_err(slow).and_then(|answered| answered);
         answered.inspect_err(|error| tracing::warn!(%error, "no answer for the tap")).map(Reply::Answer)
     }
 
     async fn answer(&self, parts: &Parts, body: &Bytes) -> Result<Answer, Unreachable> {
-        let failed = |reason: String| Unreachable::Request { authority: self.authority.clone(), reason };
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let uri: Uri =
-            format!("http://{}{path}", self.authority).parse().map_err(|error: http::uri::InvalidUri| failed(error.to_string()))?;
-        let mut request = Request::builder().method(parts.method.clone()).uri(uri);
-        if let Some(headers) = request.headers_mut() {
-            *headers = end_to_end(&parts.headers);
-            // The body may be another one by now, and its length is set anew.
-            headers.remove(header::CONTENT_LENGTH);
-        }
-        let request = request.body(Full::new(body.clone())).map_err(|error| failed(error.to_string()))?;
+        let failed = |reason: String| Unreachable::Request { authority: self.authority.to_string(), reason };
+        let mut headers = end_to_end(parts.headers.clone());
+        // The body may be another one by now, and its length is set anew.
+        headers.remove(header::CONTENT_LENGTH);
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = self.address(&parts.uri).map_err(|error| failed(error.to_string()))?;
+        *request.headers_mut() = headers;
         let response = self.client.request(request).await.map_err(|error| failed(chain(&error)))?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, self.limits.body).collect().await.map_err(|error| Unreachable::Body {
-            authority: self.authority.clone(),
+            authority: self.authority.to_string(),
             limit: self.limits.body,
             reason: error.to_string(),
         })?;
-        Ok(Answer::new(head.status, end_to_end(&head.headers), body.to_bytes()))
+        Ok(Answer::new(head.status, end_to_end(head.headers), body.to_bytes()))
     }
 }
 
-fn end_to_end(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = headers.clone();
-    let named = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    for name in named.flat_map(|value| value.split(',')) {
-        kept.remove(name.trim());
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    // Names of further headers about the connection; hardly ever there are any.
+    let named: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
+    for name in named.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+        headers.remove(name.trim());
     }
     for name in &HOP_BY_HOP {
-        kept.remove(name);
+        headers.remove(name);
     }
-    kept.remove("keep-alive");
-    kept
+    headers
 }
 
 /// An error with its causes: the client's own says no more than "client error (Connect)".
@@ -120,7 +127,7 @@ mod tests {
         {
             headers.insert(HeaderName::from_static(name), value.parse().unwrap());
         }
-        let kept = end_to_end(&headers);
+        let kept = end_to_end(headers);
         assert_eq!(kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["host"]);
     }
 }

@@ -8,13 +8,13 @@ use super::Diary;
 /// Why nothing could be done to the database, or it could not be undone.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DatabaseTrouble {
-    #[error("the database cannot be got at")]
+    #[error("the database cannot be got at, to be disturbed; does it still run?")]
     Connect(#[source] sqlx::Error),
-    #[error("the lock cannot be had")]
+    #[error("the lock on the database cannot be had; somebody else holds it")]
     Lock(#[source] sqlx::Error),
-    #[error("the lock cannot be given back")]
+    #[error("the lock on the database cannot be given back; it ends with this process")]
     Unlock(#[source] sqlx::Error),
-    #[error("the database is a file, whose connections nobody counts")]
+    #[error("the database is a file, whose connections nobody counts; give a server with --database")]
     NoServer,
     #[error("the server went on granting connections after {0} of them; give it a max_connections below that")]
     Inexhaustible(usize),

@@ -14,7 +14,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// Why a hop could not be closed, or opened again.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HopTrouble {
-    #[error("there is no hop {0}")]
+    #[error("there is no hop {0} in this run; the plan names those that there are")]
     NoHop(String),
     #[error(transparent)]
     Door(#[from] TapError),

@@ -8,7 +8,7 @@ use crate::report::{recovery, words};
 use crate::result::RunResult;
 use crate::result::answer::answer_name;
 use crate::result::latency::Percentiles;
-use crate::verify::judgement::{Judgement, PropertyResult, Verdict, Violation};
+use crate::verify::judgement::{Judgement, PropertyResult, Violation};
 
 /// Most steps of a path that are shown at once; the rest stays in `result.json`.
 const MOST_STEPS: usize = 200;
@@ -71,6 +71,8 @@ struct Property {
 struct ViolationRow {
     sentence: String,
     subject: String,
+    /// Moments of its path on the charts, s since the run's start, a blank between two; empty when it has none.
+    moments: String,
     steps: Vec<StepRow>,
     steps_not_listed: usize,
 }
@@ -137,7 +139,7 @@ impl Facts {
         });
         Facts {
             verdict: words::verdict(proof.verdict),
-            verdict_class: verdict_class(proof.verdict),
+            verdict_class: words::verdict_class(proof.verdict),
             verdict_sign: words::verdict_sign(proof.verdict),
             verdict_means: words::expectation(result).unwrap_or_else(|| words::verdict_means(proof.verdict).to_owned()),
             reasons: proof.reasons.clone(),
@@ -167,21 +169,8 @@ impl Facts {
     }
 }
 
-fn verdict_class(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "fail",
-        Verdict::Unknown => "unknown",
-    }
-}
-
 fn property(result: &PropertyResult) -> Property {
-    let class = match result.judgement {
-        Judgement::Holds => "holds",
-        Judgement::Violated => "violated",
-        Judgement::Undecided => "undecided",
-        Judgement::NotJudged => "not-judged",
-    };
+    let class = words::judgement_class(result.judgement);
     Property {
         id: result.property.name().to_lowercase().replace(' ', "-"),
         name: result.property.name(),
@@ -206,9 +195,18 @@ fn violation(violation: &Violation) -> ViolationRow {
     ViolationRow {
         sentence: violation.sentence.clone(),
         subject: violation.subject.clone(),
+        moments: moments(violation),
         steps: steps.collect(),
         steps_not_listed: violation.path.len().saturating_sub(MOST_STEPS),
     }
+}
+
+/// When it happened, as the charts count: to the millisecond, each moment once.
+fn moments(violation: &Violation) -> String {
+    let mut moments: Vec<u64> = violation.path.iter().filter_map(|step| step.at).map(|at| at / 1_000).take(MOST_STEPS).collect();
+    moments.sort_unstable();
+    moments.dedup();
+    moments.into_iter().map(|ms| format!("{}.{:03}", ms / 1_000, ms % 1_000)).collect::<Vec<_>>().join(" ")
 }
 
 fn tiles(result: &RunResult) -> Vec<Tile> {

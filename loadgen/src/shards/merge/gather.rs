@@ -90,9 +90,11 @@ pub(super) fn gather(folders: &[PathBuf], uncertainty: Option<Duration>) -> Resu
             unfit.push(format!("{} is there twice: {} and {}", name(part.card.role), before.path.display(), part.path.display()));
         }
     }
-    let (_, plan) = RunFolder::open(&first.path)?;
-    if plan.summary().checksum != first.card.plan {
-        unfit.push(format!("{}: its plan is {}, its card says {}", first.path.display(), plan.summary().checksum, first.card.plan));
+    // The watch's, where it is there: it knows what the pipeline stood on, and so what could go wrong there.
+    let planned = watch.as_ref().unwrap_or(&first);
+    let (_, plan) = RunFolder::open(&planned.path)?;
+    if plan.summary().checksum != planned.card.plan {
+        unfit.push(format!("{}: its plan is {}, its card says {}", planned.path.display(), plan.summary().checksum, planned.card.plan));
     }
     if !unfit.is_empty() {
         return Err(MergeError::Unfit(unfit));

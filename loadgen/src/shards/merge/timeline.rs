@@ -178,7 +178,7 @@ mod tests {
     fn part(below: &Path, role: Role, zero_unix_us: u64, lines: &[(Micros, Event)]) -> Found {
         let path = below.join(role.folder());
         std::fs::create_dir(&path).unwrap();
-        let mut file = LineFile::new(File::create(RunFolder::history_in(&path)).unwrap());
+        let mut file = LineFile::new(File::create(RunFolder::history_in(&path)).unwrap()).unwrap();
         for (at, event) in lines {
             file.write(&Line { at: *at, event: event.clone() }).unwrap();
         }

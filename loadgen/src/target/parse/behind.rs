@@ -5,6 +5,7 @@ use chaos::plan::{Fields, Mistakes};
 use super::places::{FACTORY, check};
 use super::values::{extract, pointer, request, required_extract, rules, template, templates, yes_or_no};
 use crate::target::answer::Extract;
+use crate::target::database::{Kind, shows_a_password};
 use crate::target::speech::Speech;
 use crate::target::template::Template;
 use crate::target::{Ask, AwsPart, Back, Factory, Find, Ledger, QueuePart, Stock};
@@ -18,11 +19,11 @@ pub(super) fn stock(top: &mut Fields<'_, '_>, speech: &Speech, mistakes: &mut Mi
     known.extend(speech.products.iter().flat_map(|product| product.words.keys().map(|word| format!("product.{word}"))));
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let database = database(&mut table, mistakes);
-    let read = ask(&mut table, "read", "", database.is_some(), &known, mistakes);
+    let read = ask(&mut table, "read", None, database.is_some(), &known, mistakes);
     if !table.has("read") {
         table.missing("read", "read = \"GET /breads/{product}\", or a SELECT with `database`", mistakes);
     }
-    let reset = ask(&mut table, "reset", "reset_body", database.is_some(), &known, mistakes);
+    let reset = ask(&mut table, "reset", Some("reset_body"), database.is_some(), &known, mistakes);
     let at = if database.is_some() {
         extract(&mut table, "at", mistakes).unwrap_or(Extract { at: None, matches: None })
     } else {
@@ -37,13 +38,21 @@ pub(super) fn stock(top: &mut Fields<'_, '_>, speech: &Speech, mistakes: &mut Mi
     Some(Stock { database, read: read?, find: by.map(|by| Find { rows, by }), at, reset })
 }
 
-/// `database = "sqlite:///path"`; with it, questions are SQL.
+/// `database = "sqlite:///path"` or `"mysql://…"`; with it, questions are SQL.
 fn database(table: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Template> {
     let url = template(table, "database", mistakes)?;
-    check(&url, &["data"], &table.span_of("database"), &table.full("database"), mistakes);
-    if !url.text().starts_with("sqlite:") {
-        let message = format!("`{}` is not a database that can be read", table.full("database"));
-        mistakes.add(&table.span_of("database"), message, "write \"sqlite:///path/to/shop.db\"");
+    let (span, field) = (table.span_of("database"), table.full("database"));
+    let Some(kind) = Kind::of(url.text()) else {
+        let ways = "write \"sqlite:///path/to/shop.db\" or \"mysql://shop:{env:SHOP_PASSWORD}@127.0.0.1:3306/shop\"";
+        mistakes.add(&span, format!("`{field}` is not a database that can be read"), ways);
+        return Some(url);
+    };
+    let known: &[&str] = if kind == Kind::Sqlite { &["data"] } else { &[] };
+    check(&url, known, &span, &field, mistakes);
+    if kind == Kind::MySql && shows_a_password(url.text()) {
+        // The file becomes a part of every run folder.
+        let message = format!("`{field}` has a password in it, which everybody would read who gets the file or a run folder");
+        mistakes.add(&span, message, "write {env:SHOP_PASSWORD} in its place, and set that variable");
     }
     Some(url)
 }
@@ -51,7 +60,7 @@ fn database(table: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<T
 fn ask(
     table: &mut Fields<'_, '_>,
     key: &'static str,
-    body_key: &'static str,
+    body_key: Option<&'static str>,
     sql: bool,
     known: &[&str],
     mistakes: &mut Mistakes<'_>,
@@ -70,7 +79,7 @@ pub(super) fn ledger(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> O
         return None;
     }
     let database = database(&mut table, mistakes);
-    let read = ask(&mut table, "read", "body", database.is_some(), &[], mistakes);
+    let read = ask(&mut table, "read", Some("body"), database.is_some(), &[], mistakes);
     if !table.has("read") {
         table.missing("read", "read = \"GET /orders\", or a SELECT with `database`", mistakes);
     }
@@ -95,7 +104,7 @@ pub(super) fn factory(top: &mut Fields<'_, '_>, speech: &Speech, aws: Option<&Aw
         return None;
     }
     let path = table.required_text("path", "path = \"/orders\", where orders are POSTed to", mistakes);
-    if !path.is_empty() && !path.starts_with('/') {
+    if table.has("path") && !path.starts_with('/') {
         mistakes.add(&table.span_of("path"), "`factory.path` is not a path", "begin it with a slash");
     }
     let listen = table.quoted("listen", "an address", "write \"127.0.0.1:8081\"", |text| text.parse().ok(), mistakes);

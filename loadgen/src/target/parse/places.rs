@@ -15,9 +15,10 @@ pub(super) const BUYER: [&str; 5] = ["product", "quantity", "key", "requester", 
 /// Places of what a factory says; `{order:/pointer}` takes a value from the order itself.
 pub(super) const FACTORY: [&str; 4] = ["product", "units", "url", "production"];
 
-/// Reports each place that nothing is known for.
+/// Reports each place that nothing is known for. Whether a variable of the environment is set is known when the target is started, not here:
+/// an old run is judged again without them.
 pub(super) fn check(template: &Template, known: &[&str], span: &Range<usize>, field: &str, mistakes: &mut Mistakes<'_>) {
-    for place in template.places().filter(|place| !known.contains(place)) {
+    for place in template.places().filter(|place| !place.starts_with("env:") && !known.contains(place)) {
         let way_out = match nearest(place, known) {
             Some(meant) => format!("did you mean {{{meant}}}?"),
             None if known.is_empty() => "no places can stand here".to_owned(),

@@ -55,16 +55,16 @@ fn browse(top: &mut Fields<'_, '_>, known: &[&str], mistakes: &mut Mistakes<'_>)
     if shown.is_empty() && !table.has("shown") {
         table.missing("shown", "shown = { at = \"/stock\" }, what a page looks like", mistakes);
     }
-    let browse = Browse { request: request?, shown, left: extract(&mut table, "left", mistakes) };
+    let left = extract(&mut table, "left", mistakes);
     table.finish(mistakes);
-    Some(browse)
+    Some(Browse { request: request?, shown, left })
 }
 
 fn required_request(table: &mut Fields<'_, '_>, known: &[&str], mistakes: &mut Mistakes<'_>) -> Option<RequestTemplate> {
     if !table.has("request") {
         table.missing("request", "request = \"POST /orders\", a method and a path", mistakes);
     }
-    request(table, "request", "body", known, mistakes)
+    request(table, "request", Some("body"), known, mistakes)
 }
 
 fn purchase(top: &mut Fields<'_, '_>, known: &[&str], mistakes: &mut Mistakes<'_>) -> Purchase {

@@ -9,21 +9,22 @@ use crate::target::answer::{Extract, Rule, Statuses};
 use crate::target::speech::RequestTemplate;
 use crate::target::template::Template;
 
-/// `key = "POST /path"`, with `headers` and the body under the names given, whose places must be among `known`.
+/// `key = "POST /path"`, with `headers` and the body under the name given, if it may have one; the places must be among `known`.
 pub(super) fn request(
     table: &mut Fields<'_, '_>,
     key: &'static str,
-    body_key: &'static str,
+    body_key: Option<&'static str>,
     known: &[&str],
     mistakes: &mut Mistakes<'_>,
 ) -> Option<RequestTemplate> {
     let way_out = "write a method and a path: \"GET /breads/{product}\"";
     let written = table.quoted(key, "a request", way_out, method_and_path, mistakes);
-    let body = template(table, body_key, mistakes);
+    let body = body_key.and_then(|key| {
+        let body = template(table, key, mistakes)?;
+        check(&body, known, &table.span_of(key), &table.full(key), mistakes);
+        Some(body)
+    });
     let headers = headers(table, mistakes);
-    if let Some(body) = &body {
-        check(body, known, &table.span_of(body_key), &table.full(body_key), mistakes);
-    }
     for (_, value) in &headers {
         check(value, known, &table.span_of("headers"), &table.full("headers"), mistakes);
     }
@@ -97,9 +98,6 @@ fn rule(mut table: Fields<'_, '_>, field: &str, alone: bool, mistakes: &mut Mist
 }
 
 fn status(table: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Statuses {
-    if !table.has("status") {
-        return Statuses::Success;
-    }
     let way_out = "write it in quotes: \"200\", \"4xx\" or \"any\"";
     let read = |text: &str| match text {
         "any" => Some(Statuses::Any),

@@ -1,14 +1,15 @@
 //! Lines into the model, one by one.
 
-use std::fmt::Display;
-
 use super::{Episode, MessageRow, Model, NEVER, NONE, Order, OrderId, Product, Production, Reading, flag, id_flag};
 use crate::history::event::{
-    Event, FORMAT, FaultMark, FaultState, Header, Line, Merged, Micros, Passed, Phase, PhaseMark, Published, RoleState, Sample,
+    BusinessIds, Complete, Event, FORMAT, FaultMark, FaultState, Header, Invoke, Line, Merged, Micros, Passed, Phase, PhaseMark, Published,
+    RoleState, Sample,
 };
+use crate::history::{Lines, Listener};
 use crate::verify::expectations::RecordedBy;
 use crate::verify::fingerprint::{Fingerprint, Kind};
 use crate::verify::model::FaultSeen;
+use crate::verify::steadiness::Weighing;
 
 mod attempts;
 mod state;
@@ -22,22 +23,39 @@ const SEND_MAIL: &str = "SendEmail";
 /// The way to the factory.
 const FACTORY_HOP: &str = "factory";
 
+impl Listener for Model {
+    fn expect<'l>(&mut self, lines: impl Iterator<Item = &'l Line>) {
+        for line in lines {
+            match &line.event {
+                Event::Invoke(Invoke { key: Some(key), .. }) => self.keys.expect(Fingerprint::of(Kind::Key, key)),
+                Event::Complete(Complete { order: Some(order), .. }) => self.order_ids.expect(Fingerprint::of(Kind::Order, order)),
+                Event::Published(Published { ids: BusinessIds { message: Some(message), .. }, .. }) => {
+                    self.message_names.expect(Fingerprint::of(Kind::Message, message));
+                }
+                // The rows of the final state mostly come in an order that is known already.
+                _ => (),
+            }
+        }
+        for names in [&mut self.keys, &mut self.order_ids, &mut self.message_names] {
+            names.approach();
+        }
+    }
+
+    fn line(&mut self, line: &Line) {
+        self.take(line);
+    }
+}
+
 impl Model {
     /// Takes everything that can be read.
-    pub(in crate::verify) fn fold<E: Display>(&mut self, lines: impl Iterator<Item = Result<Line, E>>) {
-        for line in lines {
-            match line {
-                Ok(line) => self.line(&line),
-                Err(error) => {
-                    self.read_error = Some(error.to_string());
-                    break;
-                }
-            }
+    pub(in crate::verify) fn fold(&mut self, lines: impl Lines) {
+        if let Err(error) = lines.tell(self) {
+            self.read_error = Some(error.to_string());
         }
         self.close();
     }
 
-    fn line(&mut self, line: &Line) {
+    fn take(&mut self, line: &Line) {
         if self.ended.is_some() {
             self.malformed(|| "a line stands after the end mark".to_owned());
         }
@@ -122,6 +140,7 @@ impl Model {
             self.phases.idle_since = None;
         }
         match (mark.phase, mark.begin) {
+            (Phase::Load, true) => self.phases.load_began = Some(at),
             (Phase::Load, false) => {
                 self.phases.load_ended = Some(at);
                 self.phases.load_note.clone_from(&mark.note);
@@ -208,7 +227,7 @@ impl Model {
             return;
         }
         for id in &passed.ids {
-            let delivery = Fingerprint::of(Kind::Message, &format!("{} {id}", passed.hop));
+            let delivery = Fingerprint::of_delivery(&passed.hop, id);
             self.redelivered += u64::from(!self.delivered.insert(delivery));
         }
     }
@@ -216,12 +235,6 @@ impl Model {
     fn published(&mut self, published: &Published) {
         self.published += 1;
         let ids = &published.ids;
-        if !self.published_on.contains_key(&published.topic) {
-            self.published_on.insert(published.topic.clone(), 0);
-        }
-        if let Some(count) = self.published_on.get_mut(&published.topic) {
-            *count += 1;
-        }
         if let Some(message) = &ids.message {
             let row = self.message(message);
             let row = &mut self.messages[row as usize];
@@ -242,6 +255,9 @@ impl Model {
     }
 
     fn sample(&mut self, at: Micros, sample: &Sample) {
+        if let Some(weights) = &sample.weights {
+            self.weighings.push(Weighing { at, attempts: self.attempts.invoked, weights: weights.clone() });
+        }
         for (name, stock) in &sample.stock {
             let product = self.product(name);
             self.readings.push(Reading { began: self.earliest(sample.began), at: self.latest(at), product, stock: *stock });

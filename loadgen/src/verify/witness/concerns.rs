@@ -44,7 +44,15 @@ pub(super) fn concerns(event: &Event) -> Vec<Concern<'_>> {
         Event::Published(published) => ids(&published.ids),
         Event::Sample(sample) => {
             let stock = sample.stock.iter().map(|(product, _)| Product(product));
-            stock.chain(sample.queues.iter().filter(|queue| queue.visible + queue.in_flight > 0).map(|queue| Queue(&queue.queue))).collect()
+            stock
+                .chain(
+                    sample
+                        .queues
+                        .iter()
+                        .filter(|queue| queue.visible + queue.in_flight + queue.delayed > 0)
+                        .map(|queue| Queue(&queue.queue)),
+                )
+                .collect()
         }
         Event::RestockSeen { production, product, .. } => vec![Id(Kind::Production, production), Product(product)],
         Event::Fault(mark) => ids(&mark.ids).into_iter().chain([Run]).collect(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use loadgen::report::html;
 use loadgen::result::RunResult;
+use loadgen::result::series::WeightColumns;
 use loadgen::verify::judgement::{Judgement, Step, Violation};
 use tokio::time::timeout;
 
@@ -26,8 +27,8 @@ fn chromium() -> PathBuf {
 }
 
 /// What the browser made of a page.
-struct Shown {
-    dom: String,
+pub(crate) struct Shown {
+    pub(crate) dom: String,
     log: String,
 }
 
@@ -37,6 +38,11 @@ async fn show(name: &str, result: &RunResult) -> Shown {
     fs::create_dir_all(&folder).expect("the target folder can be written to");
     let page = folder.join(format!("{name}.html"));
     fs::write(&page, html::render(result).expect("template and data fit")).expect("the page can be written");
+    show_page(&page).await
+}
+
+/// Opens a page in the browser, with the network off.
+pub(crate) async fn show_page(page: &Path) -> Shown {
     let profile = tempfile::tempdir().expect("a temporary folder can be made");
     let mut command = Command::new(chromium());
     command
@@ -68,8 +74,13 @@ async fn show(name: &str, result: &RunResult) -> Shown {
 
 impl Shown {
     /// The page came up whole: all charts, no error, nothing on the console.
+    /// The page's root element, which says how its script fared.
+    pub(crate) fn root(&self) -> &str {
+        self.dom.split('>').find(|tag| tag.contains("<html")).unwrap_or_default()
+    }
+
     fn is_sound(&self, charts: usize) {
-        let root = self.dom.split('>').find(|tag| tag.contains("<html")).unwrap_or_default();
+        let root = self.root();
         assert!(root.contains(r#"data-ready="true""#), "the script did not finish: {root}\n{}", self.log);
         assert!(!root.contains("data-errors"), "{root}");
         assert!(root.contains(&format!(r#"data-charts="{charts}""#)), "{root}");
@@ -91,7 +102,7 @@ async fn a_fail_shows_each_violation_with_its_path_folded_open() {
     let shown = show("fail", &sample::result(Shape { oversell: true, ..Shape::default() }, proofs::fail())).await;
     shown.is_sound(10);
     assert!(shown.dom.contains("<h1>FAIL</h1>"));
-    assert_eq!(shown.dom.matches(r#"<details class="violation" open="">"#).count(), 2);
+    assert_eq!(shown.dom.matches(r#" class="violation" open="">"#).count(), 2);
     assert!(shown.dom.contains("no row with this order or this key"));
 }
 
@@ -108,8 +119,27 @@ async fn a_run_in_which_nothing_happened_is_shown_as_such() {
     let like = sample::result(Shape::default(), proofs::unknown());
     let empty = digest.into_result(like.run, like.proof, like.cost);
     let shown = show("empty", &empty).await;
-    let root = shown.dom.split('>').find(|tag| tag.contains("<html")).unwrap_or_default();
+    let root = shown.root();
     assert!(root.contains(r#"data-ready="true""#) && !root.contains("data-errors"), "{root}\n{}", shown.log);
+}
+
+#[tokio::test]
+async fn a_run_that_was_weighed_shows_what_every_process_weighed() {
+    let mut result = sample::result(Shape::default(), proofs::pass());
+    let column =
+        |value: u64| (0..result.series.buckets).map(|bucket| (bucket % 5 == 0).then_some(value + bucket as u64)).collect::<Vec<_>>();
+    let weighed = |process: &str| WeightColumns {
+        process: process.to_owned(),
+        memory: column(30 << 20),
+        files: column(40),
+        threads: column(6),
+        tasks: column(25),
+    };
+    result.series.weights = ["loadgen", "sales", "</script><b>relay"].map(weighed).into();
+    result.series.database = column(1 << 20);
+    let shown = show("weighed", &result).await;
+    shown.is_sound(14);
+    assert!(shown.dom.contains("File handles") && !shown.dom.contains("<b>relay"), "what a process is called is text");
 }
 
 #[tokio::test]
@@ -149,7 +179,7 @@ async fn hostile_text_is_shown_and_never_run() {
     result.series.stages[0].name = format!("{attack}{long}");
     let shown = show("hostile", &result).await;
     shown.is_sound(10);
-    let root = shown.dom.split('>').find(|tag| tag.contains("<html")).unwrap_or_default();
+    let root = shown.root();
     assert!(!root.contains("data-pwned"), "{root}");
     assert!(shown.dom.contains("{{ 7*7 }}"), "what looks like a template is text");
     assert!(!shown.dom.contains("<img"), "no element came out of the text");

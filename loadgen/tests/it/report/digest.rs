@@ -4,10 +4,12 @@ use loadgen::history::event::{
     Answer, Behaviour, BusinessIds, Complete, Event, FaultMark, FaultState, Final, Header, Invoke, Line, Micros, OpKind, Outcome, Phase,
     PhaseMark, Published, QueueDepth, Sample,
 };
+use loadgen::report::html;
 use loadgen::report::series::{Builder, Digest};
 use loadgen::result::answer::AnswerClass;
 use loadgen::result::recovery::Back;
 
+use super::proofs;
 use super::sample::{self, Shape};
 
 const SECOND: Micros = 1_000_000;
@@ -22,6 +24,7 @@ fn header(pieces: i64) -> Line {
             scenario: "s".into(),
             seed: 1,
             defect: None,
+            backend: None,
             started_unix_ms: 0,
             initial_stock,
         }),
@@ -234,4 +237,24 @@ fn a_fault_that_comes_and_goes_is_measured_from_its_last_heal() {
     let cut = &digest.recovery.faults[0];
     assert_eq!((cut.times, cut.healed), (2, Some(9 * SECOND + 500_000)));
     assert_eq!((digest.series.fault_spans.len(), cut.drained.clone()), (2, Back::AfterUs(0)));
+}
+
+/// Bytes of the page about a run of so many attempts, ten a second.
+fn page_about(attempts: u64) -> usize {
+    let mut builder = Builder::new(None);
+    builder.line(&header(1_000_000));
+    for op in 0..attempts {
+        let at = (op + 1) * SECOND / 10;
+        builder.line(&invoke(at, op, &format!("key-{op}"), Behaviour::First, 1));
+        builder.line(&complete(at + 5_000, op, Answer::Sold, Outcome::Ok));
+    }
+    let like = sample::result(Shape::default(), proofs::pass());
+    html::render(&builder.finish().into_result(like.run, like.proof, like.cost)).unwrap().len()
+}
+
+#[test]
+fn a_page_does_not_grow_with_the_attempts_that_it_is_about() {
+    // Buckets of one second and of sixteen, as many either way; only the numbers in them become longer.
+    let (short, long) = (page_about(9_000), page_about(144_000));
+    assert!(long < short * 5 / 4, "{short} bytes became {long}");
 }

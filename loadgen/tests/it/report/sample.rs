@@ -129,6 +129,7 @@ impl Shop {
             scenario: "rush".into(),
             seed: 42,
             defect: None,
+            backend: None,
             started_unix_ms: 1_795_255_768_000,
             initial_stock,
         };
@@ -309,7 +310,7 @@ impl Shop {
         ];
         let stock = vec![(self.shape.product.clone(), self.stock)];
         let open = Some(u64::from(self.arriving.is_some()));
-        let sample = Sample { began: at, stock, queues, outbox: Some(self.backlog as u64 / 4), open_productions: open };
+        let sample = Sample { began: at, stock, queues, outbox: Some(self.backlog as u64 / 4), open_productions: open, weights: None };
         self.write(at + 2_000, Event::Sample(sample));
     }
 

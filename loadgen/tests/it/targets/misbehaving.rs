@@ -11,7 +11,7 @@ use super::first_contact;
 use crate::whole_command::{Desk, events, lives, text, until};
 
 /// A target in a few lines of Python that the test makes up; `{port}` is its argument.
-fn write_target(desk: &Desk, program: &str, more: &str) -> String {
+pub(crate) fn write_target(desk: &Desk, program: &str, more: &str) -> String {
     std::fs::write(desk.path("odd.py"), program).unwrap();
     let file = format!(
         r#"
@@ -37,7 +37,7 @@ at = "/left"
 }
 
 /// A shop of which only the answers differ.
-fn shop(answer: &str, at_start: &str) -> String {
+pub(crate) fn shop(answer: &str, at_start: &str) -> String {
     format!(
         r#"
 import os, subprocess, sys, threading, time

@@ -1,7 +1,7 @@
 //! A pass has to be earned.
 
 use loadgen::history::event::{
-    Answer, Behaviour, Event, FaultState, Final, Lateness, Line, OpKind, Outcome, QueueDepth, RoleMark, RoleState, Sample,
+    Answer, Behaviour, Complete, Event, FaultState, Final, Lateness, Line, OpKind, Outcome, QueueDepth, RoleMark, RoleState, Sample,
 };
 use loadgen::verify::expectations::PlannedFault;
 use loadgen::verify::judgement::{Proof, Verdict};
@@ -84,6 +84,15 @@ fn a_plan_that_wanted_more_than_there_was_is_unknown() {
     for what in pieces {
         lacks(&proof, what);
     }
+}
+
+#[test]
+fn a_generator_that_ran_out_of_files_proves_nothing() {
+    let mut story = Story::sound();
+    let op = story.attempt(200, OpKind::Purchase, Behaviour::First, Some("never-sent"), Some(1));
+    let note = format!("{}Too many open files (os error 24)", Complete::OURS);
+    story.line(201, Event::Complete(Complete { note: Some(note), ..bare(op, Outcome::Fail, Answer::Unreachable) }));
+    lacks(&story.judged(), "attempts that the generator could not send");
 }
 
 #[test]

@@ -111,3 +111,81 @@ fn a_drain_that_never_reached_rest_is_a_violation_only_when_its_bound_was_waited
     let proof = story.violates(&[RecoversInTime]);
     assert_eq!(proof.verdict, Verdict::Fail);
 }
+
+#[test]
+fn what_is_counted_of_a_recovery_is_counted_from_the_last_heal() {
+    use super::story::counted;
+    let proof = faulty(3..6).judged();
+    assert_eq!(counted(&proof, RecoversInTime, "last heal, ms"), 5_000);
+    assert_eq!(counted(&proof, RecoversInTime, "throughput back after, ms"), 1_000);
+    // The second of the heal itself is half a fault's, and is never the one in which throughput is back.
+    assert_eq!(counted(&faulty(3..3).judged(), RecoversInTime, "throughput back after, ms"), 1_000);
+}
+
+#[test]
+fn the_bound_of_a_recovery_is_part_of_the_time_that_it_may_take() {
+    let mut story = faulty(3..6);
+    story.expectations.recovery_bound = 1_000_000;
+    story.violates(&[]);
+    story.expectations.recovery_bound = 999_999;
+    story.violates(&[RecoversInTime]);
+}
+
+#[test]
+fn throughput_that_never_comes_back_is_missed_once_two_seconds_more_than_the_bound_were_watched() {
+    // Healed at 5 s, and watched until 10 s.
+    let mut story = faulty(3..99);
+    story.expectations.recovery_bound = 3_000_000;
+    assert_eq!(of(&story.violates(&[]), RecoversInTime).judgement, Judgement::Undecided);
+    story.expectations.recovery_bound = 2_999_999;
+    story.violates(&[RecoversInTime]);
+}
+
+#[test]
+fn a_fault_that_never_struck_is_nothing_to_recover_from() {
+    let mut story = Story::sound();
+    story.fault(600, "idle", FaultState::Requested);
+    assert_eq!(of(&story.judged(), RecoversInTime).judgement, Judgement::Holds);
+}
+
+/// A run without faults: in each of its seconds so many attempts of ten are served, or nobody comes.
+fn seconds(served: &[Option<u64>]) -> Story {
+    let mut story = Story::sound();
+    // What the sound story did in its first second is done by others now.
+    story.lines.retain(|line| !matches!(line.event, Event::Invoke(_) | Event::Complete(_)));
+    story.load_ends = served.len() as u64 * 1_000;
+    for (second, served) in (0u64..).zip(served) {
+        for n in 0..served.map_or(0, |_| 10) {
+            let at = second * 1_000 + n * 10 + 1;
+            let op = story.attempt(at, OpKind::Browse, Behaviour::First, None, None);
+            let outcome = if n < served.unwrap_or(0) { Outcome::Ok } else { Outcome::Info };
+            story.line(at + 5, Event::Complete(bare(op, outcome, loadgen::history::event::Answer::Browsed)));
+        }
+    }
+    story.expectations.recovery_bound = 10_000_000;
+    story
+}
+
+fn decays(served: &[Option<u64>]) -> bool {
+    !of(&seconds(served).judged(), RecoversInTime).violations.is_empty()
+}
+
+#[test]
+fn a_decay_is_found_after_more_seconds_than_the_bound_in_which_somebody_came() {
+    let (good, bad) = ([Some(10); 6], [Some(0); 11]);
+    assert!(decays(&[&good[..], &bad[..]].concat()));
+    assert!(!decays(&[&good[..], &bad[..10]].concat()), "as long as the bound, and no longer");
+    assert!(!decays(&[&good[..], &bad[..10], &[None; 20]].concat()), "seconds in which nobody came say nothing");
+}
+
+#[test]
+fn a_run_whose_buyers_come_late_is_measured_from_when_they_came() {
+    assert!(decays(&[&[None; 7][..], &[Some(10); 6], &[Some(0); 11]].concat()));
+}
+
+#[test]
+fn the_beginning_is_five_seconds_after_the_first_in_which_somebody_came() {
+    // Served in the last of them alone: two of ten attempts, and afterwards none.
+    assert!(decays(&[&[Some(0); 5][..], &[Some(10)], &[Some(0); 11]].concat()));
+    assert!(!decays(&[&[Some(0); 6][..], &[Some(10)], &[Some(0); 11]].concat()), "one later is not the beginning");
+}

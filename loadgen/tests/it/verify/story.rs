@@ -244,6 +244,7 @@ impl Story {
             scenario: "story".to_owned(),
             seed: 1,
             defect: None,
+            backend: None,
             started_unix_ms: 0,
             initial_stock: vec![(DONUT.to_owned(), self.initial)],
         };

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use loadgen::history::event::{FaultState, Final};
+use loadgen::history::event::{Answer, Behaviour, Complete, Event, FaultState, Final, OpKind, Outcome};
 use loadgen::verify::judgement::Proof;
+use loadgen::verify::property::Property;
 
-use super::story::{DONUT, Story, factory_call, mail};
+use super::story::{DONUT, Story, bare, counted, factory_call, mail};
 
 /// Counts of all properties, a line each.
 fn counts(proof: &Proof) -> String {
@@ -164,4 +165,33 @@ fn where_episodes_are_hidden_one_mail_about_the_product_is_enough_and_none_is_no
     };
     hidden(1).violates(&[]);
     hidden(0).violates(&[loadgen::verify::property::Property::AdsStopped]);
+}
+
+#[test]
+fn a_sale_that_vanished_and_an_order_that_was_answered_in_the_end_are_counted_as_what_they_are() {
+    let mut story = Story::sound();
+    story.without(|row| matches!(row, Final::Order { order, .. } if order == "o-b"));
+    let proof = story.judged();
+    assert_eq!(counted(&proof, Property::NoLostOrder, "orders answered as sold"), 4);
+    assert_eq!(counted(&proof, Property::NoLostOrder, "of them in the ledger"), 3);
+    let mut story = Story::sound();
+    let silent = story.invoke(600, Some("f"), 1);
+    story.no_answer(610, silent);
+    let again = story.attempt(620, OpKind::Purchase, Behaviour::Retry, Some("f"), Some(1));
+    story.answer_sold(630, again, "o-f", 1, 1);
+    story.decided(630, "f", 1, true, None);
+    assert_eq!(counted(&story.judged(), Property::NoPhantomSale, "orders without an answer, found sold"), 0);
+}
+
+#[test]
+fn refusals_whose_own_answer_names_enough_stock_are_counted() {
+    let mut story = Story::with_stock(10);
+    story.sold(100, 110, "a", 3, 7);
+    for (key, wanted, left) in [("enough", 4, Some(7)), ("just enough", 7, Some(7)), ("too little", 8, Some(7)), ("nothing said", 4, None)]
+    {
+        let op = story.invoke(200, Some(key), wanted);
+        let answer = Complete { stock: left, quantity: Some(wanted), ..bare(op, Outcome::Fail, Answer::SoldOut) };
+        story.line(210, Event::Complete(answer));
+    }
+    assert_eq!(counted(&story.judged(), Property::NoWrongRefusal, "refusals whose answer itself names enough stock"), 2);
 }

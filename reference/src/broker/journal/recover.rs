@@ -17,7 +17,7 @@ use super::{
 pub(crate) enum RecoverError {
     #[error("{}: not a message journal of this version; move it away, or use the broker that wrote it", .0.display())]
     Format(PathBuf),
-    #[error("{}", .0.display())]
+    #[error("cannot read {}", .0.display())]
     Io(PathBuf, #[source] io::Error),
 }
 

@@ -46,6 +46,19 @@ pub(crate) struct Parts {
     pub(crate) html_part: Option<String>,
 }
 
+/// An e-mail as its reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Letter {
+    /// Id that SES gave it.
+    pub id: String,
+    /// When it was sent.
+    pub at: String,
+    /// Subject.
+    pub subject: String,
+    /// What it says.
+    pub text: String,
+}
+
 /// The e-mails.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
@@ -68,19 +81,36 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why e-mails cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", .path.display())]
+#[error("cannot keep or read mails in {}", .path.display())]
 pub(crate) struct MailboxError {
     path: PathBuf,
     source: io::Error,
 }
 
 impl Mail {
+    /// What it says, as far as it is text.
+    pub(super) fn text(&self) -> &str {
+        let parts = self.body.as_ref().and_then(|body| body.text_part.as_deref().or(body.html_part.as_deref()));
+        parts.or(self.raw_data.as_deref()).unwrap_or_default()
+    }
+
     fn size(&self) -> usize {
         let recipients = [&self.destination.to_addresses, &self.destination.cc_addresses, &self.destination.bcc_addresses, &self.reply_to];
         let addresses: usize = recipients.into_iter().flatten().map(String::len).sum();
         let parts = self.body.as_ref().map_or([None, None], |body| [body.text_part.as_ref(), body.html_part.as_ref()]);
         let texts = parts.into_iter().chain([self.subject.as_ref(), self.raw_data.as_ref()]).flatten();
         addresses + self.source.len() + texts.map(String::len).sum::<usize>()
+    }
+}
+
+impl From<&Mail> for Letter {
+    fn from(mail: &Mail) -> Self {
+        Self {
+            id: mail.id.clone(),
+            at: mail.timestamp.clone(),
+            subject: mail.subject.clone().unwrap_or_default(),
+            text: mail.text().to_owned(),
+        }
     }
 }
 

@@ -22,14 +22,13 @@ fn article(mail: &Mail) -> String {
     let recipients = &mail.destination;
     let to: Vec<&str> =
         [&recipients.to_addresses, &recipients.cc_addresses, &recipients.bcc_addresses].into_iter().flatten().map(String::as_str).collect();
-    let body = mail.body.as_ref().and_then(|body| body.text_part.as_deref().or(body.html_part.as_deref())).or(mail.raw_data.as_deref());
     format!(
         "<article><h2>{}</h2><p>{} to {}, {}</p><pre>{}</pre></article>",
         escape(mail.subject.as_deref().unwrap_or("(raw e-mail)")),
         escape(&mail.source),
         escape(&to.join(", ")),
         escape(&mail.timestamp),
-        escape(body.unwrap_or_default())
+        escape(mail.text())
     )
 }
 

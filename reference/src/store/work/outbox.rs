@@ -16,7 +16,9 @@ const MOST_AT_ONCE: usize = 512;
 pub(crate) async fn put(tx: &mut Tx<'_>, event_id: EventId, message: &OutgoingMessage) -> Result<(), StoreError> {
     instead!(PublishWithoutOutbox => return crate::defects::publishing::send(message).await);
     instead!(PublishBeforeCommit => return crate::defects::publishing::send(message).await);
-    let text = serde_json::to_string(message).map_err(|error| StoreError::Refused { reason: error.to_string() })?;
+    let traced = tx.trace.map(|trace| message.clone().within(trace));
+    let text =
+        serde_json::to_string(traced.as_ref().unwrap_or(message)).map_err(|error| StoreError::Refused { reason: error.to_string() })?;
     tx.write_message(event_id, text);
     Ok(())
 }

@@ -53,6 +53,7 @@ impl Model {
                 .as_deref()
                 .zip(invoke.quantity)
                 .map(|(key, quantity)| Fingerprint::of_body(key, invoke.product.as_deref().unwrap_or_default(), quantity));
+            self.keys_reused |= body.is_some();
             row = self.order(body.unwrap_or(keyless));
         }
         let at = self.earliest(at);
@@ -84,6 +85,10 @@ impl Model {
             (OpKind::Purchase, Outcome::Info) => self.attempts.info += 1,
             (OpKind::Hostile, Outcome::Fail) => self.attempts.hostile_refused += 1,
             _ => {}
+        }
+        if complete.is_ours() {
+            self.attempts.unsent += 1;
+            self.attempts.unsent_because.get_or_insert_with(|| complete.note.clone().unwrap_or_default());
         }
         if attempt.order == NONE {
             return;

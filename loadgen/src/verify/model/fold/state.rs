@@ -96,7 +96,8 @@ impl Model {
         let by_key = key.and_then(|key| {
             // Should another body under this key have been sold, it is that one that the row is about.
             let honest = self.keys.find(Fingerprint::of(Kind::Key, key));
-            self.keys.find(Fingerprint::of_body(key, product_name, quantity)).or(honest)
+            let other = if self.keys_reused { self.keys.find(Fingerprint::of_body(key, product_name, quantity)) } else { None };
+            other.or(honest)
         });
         let by_id = Some(self.ids[id as usize].order).filter(|order| *order != NONE);
         // An order that nobody attempted gets a row of its own.

@@ -1,0 +1,78 @@
+//! Processes that somebody kills: one of the pipeline's, or the harness itself in any phase.
+
+use std::net::TcpListener;
+
+use loadgen::history::event::{Event, Phase, RoleState};
+use loadgen::result::RunResult;
+use loadgen::verify::judgement::Verdict;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{checked, long, nothing_is_left_behind, phase, said};
+use crate::targets::first_contact;
+use crate::targets::misbehaving::{shop, write_target};
+use crate::whole_command::{Desk, SHORT, events, text, under_load};
+
+#[test]
+fn a_process_that_somebody_else_kills_ends_the_run_unknown_and_is_named() {
+    let desk = Desk::new(&long());
+    let child = desk.start();
+    let run = under_load(&desk);
+    let relay = events(&run).into_iter().find_map(|event| match event {
+        Event::Role(mark) if mark.role == "relay" && mark.state == RoleState::Started => Some(mark.pid),
+        _ => None,
+    });
+    kill(Pid::from_raw(relay.unwrap().cast_signed()), Signal::SIGKILL).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    assert!(text(&output.stderr).contains("relay ended unasked"), "{}", text(&output.stderr));
+    let result = RunResult::read(&run).unwrap();
+    assert_eq!(result.verdict(), Verdict::Unknown);
+    let ended = result.proof.evidence.iter().find(|piece| piece.what == "processes that ended unasked").unwrap();
+    assert!(!ended.enough && ended.seen.contains("relay"), "{ended:?}");
+    nothing_is_left_behind(&desk, &run);
+}
+
+#[test]
+fn a_harness_that_is_killed_in_any_phase_leaves_evidence_that_never_passes_and_nothing_else() {
+    // A drain that takes its time, so that it can be met.
+    let slow =
+        SHORT.replace("timeout = \"60s\"", "timeout = \"600s\"\nquiet_for = \"300s\"").replace("duration = \"4s\"", "duration = \"1s\"");
+    for (wanted, scenario) in [(Phase::Boot, long()), (Phase::Load, long()), (Phase::Drain, slow)] {
+        let desk = Desk::new(&scenario);
+        let mut child = desk.start();
+        let run = phase(&desk, wanted);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        nothing_is_left_behind(&desk, &run);
+        let (code, words) = checked(&desk, &run);
+        assert_eq!(code, Some(4), "killed in {wanted:?}: {words}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_before_anything_is_sent() {
+    let desk = Desk::new(&first_contact(""));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let factory = format!(
+        r#"
+[factory]
+path = "/orders"
+listen = "{address}"
+product = "/bread"
+units = "/count"
+accepted = "{{}}"
+callback = "{{url}}/baked"
+callback_body = '{{"bread": "{{product}}", "count": {{units}}}}'
+"#
+    );
+    let file = write_target(&desk, &shop("self.say(b'{\"result\": \"ok\"}')", ""), "");
+    let with_factory = std::fs::read_to_string(&file).unwrap() + &factory;
+    std::fs::write(&file, with_factory).unwrap();
+    let output = desk.loadgen(&["--target", &file, "--scenario", "scenario.toml", "--out", "runs"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    let words = text(&output.stderr);
+    assert!(words.contains(&address) && words.contains("in use"), "{words}");
+    nothing_is_left_behind(&desk, &desk.run_folder());
+}

@@ -1,0 +1,152 @@
+//! A run that is watched, in a browser, from its beginning to its report; and what Prometheus and Grafana get.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read};
+use std::process::Child;
+use std::sync::{Arc, Mutex, mpsc};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use loadgen::live::metrics::METRICS;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use testbed::Browser;
+use tokio::net::TcpListener;
+
+use crate::whole_command::{Desk, PATIENCE, SHORT};
+
+/// The dashboard that is shipped.
+const DASHBOARD: &str = include_str!("../../../deploy/grafana/rushproof.json");
+
+/// Where the page is, as the command says; whatever it says later is read and forgotten, so that it never waits for a reader.
+fn page_of(run: &mut Child) -> String {
+    let said = BufReader::new(run.stderr.take().unwrap());
+    let (found, page) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in said.lines().map_while(Result::ok) {
+            if let Some((_, page)) = line.split_once("live page: ") {
+                // Nobody waits for a second one.
+                let _ = found.send(page.to_owned());
+            }
+        }
+    });
+    page.recv_timeout(PATIENCE).expect("the command says where its live page is")
+}
+
+/// Names of spans by trace.
+type Spans = Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>;
+
+/// Stands in for a collector of OpenTelemetry; answers where it is.
+async fn collector(spans: Spans) -> String {
+    async fn take(State(spans): State<Spans>, body: axum::body::Bytes) -> axum::Json<serde_json::Value> {
+        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let all = |value: &serde_json::Value, field: &str| value[field].as_array().cloned().unwrap_or_default();
+        for resource in all(&told, "resourceSpans") {
+            for span in all(&resource, "scopeSpans").iter().flat_map(|scope| all(scope, "spans")) {
+                let text = |field: &str| span[field].as_str().unwrap().to_owned();
+                spans.lock().unwrap().entry(text("traceId")).or_default().insert(text("name"));
+            }
+        }
+        axum::Json(serde_json::json!({}))
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/traces", post(take)).with_state(spans)).await });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_watched_in_a_browser_until_its_verdict_and_its_report() {
+    let desk = Desk::new(SHORT);
+    let words = ["--scenario", "scenario.toml", "--seed", "7", "--out", "runs", "--live", "--live-linger"];
+    let spans = Spans::default();
+    let collector = collector(Arc::clone(&spans)).await;
+    let mut run = desk.loadgen(&words).env("OTEL_EXPORTER_OTLP_ENDPOINT", collector).spawn().unwrap();
+    let page = page_of(&mut run);
+    let mut browser = Browser::start().await.unwrap();
+    browser.open(&page).await.unwrap();
+    browser.until("document.documentElement.dataset.ready").await.unwrap();
+    browser.until("document.querySelector('#scenario').textContent === 'short · seed 7'").await.unwrap();
+    // Every queue of the pipeline has its place in the picture, and every property its row.
+    browser
+        .until("['stock_queue', 'ad_queue', 'operations_queue'].every((name) => document.querySelector(`[data-node=\"queue:${name}\"]`))")
+        .await
+        .unwrap();
+    assert_eq!(browser.value("document.querySelectorAll('#properties > li').length").await.unwrap(), 12);
+    assert_eq!(browser.barriers().await.unwrap(), Vec::<String>::new());
+    browser.click("#language").await.unwrap();
+    browser
+        .until("document.documentElement.lang === 'ko' && document.querySelector('#pipeline-title').textContent === '파이프라인'")
+        .await
+        .unwrap();
+    browser.click(".picture + details summary").await.unwrap();
+    browser.until("document.querySelectorAll('.picture + details tbody tr').length === 3").await.unwrap();
+
+    browser.until("document.documentElement.dataset.over === 'true'").await.unwrap();
+    assert_eq!(browser.value("document.querySelector('#outlook-title').textContent").await.unwrap(), "PASS 합격");
+    assert_eq!(browser.value("document.querySelectorAll('#properties > .holds').length").await.unwrap(), 12);
+    assert_eq!(browser.value("document.querySelector('#evidence .missing')?.textContent ?? null").await.unwrap(), serde_json::Value::Null);
+    assert!(browser.value("document.querySelectorAll('#curves canvas').length").await.unwrap() == 4);
+    assert_eq!(browser.barriers().await.unwrap(), Vec::<String>::new());
+    let exposition = browser.value("fetch('/metrics').then((answer) => answer.text())").await.unwrap();
+    let exposition = exposition.as_str().unwrap();
+    for (name, ..) in METRICS {
+        assert!(exposition.contains(&format!("# TYPE {name} ")), "{name} is not told");
+    }
+    assert!(
+        exposition.contains("rushproof_load_hop_requests_total{hop=\"factory\"") && exposition.contains("rushproof_load_restocks_total")
+    );
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    assert_eq!(browser.value("document.documentElement.dataset.errors ?? null").await.unwrap(), serde_json::Value::Null);
+
+    browser.click("#report a").await.unwrap();
+    browser.until("location.pathname === '/report' && document.documentElement.dataset.ready && document.querySelector('h1').textContent === 'PASS'").await.unwrap();
+    assert_eq!(browser.value("document.documentElement.dataset.errors ?? null").await.unwrap(), serde_json::Value::Null);
+
+    // Everything has ended but the page, so every span is there: an order's buyer, its stages, and the message about it, in one trace.
+    let whole = ["buyer: POST /checkout", "POST /checkout", "sales_events", "operations_queue"];
+    let traced = |names: &BTreeSet<String>| whole.iter().all(|name| names.contains(*name));
+    let traces = spans.lock().unwrap().clone();
+    assert!(traces.values().filter(|names| traced(names)).count() >= 10, "{traces:?}");
+
+    kill(Pid::from_raw(i32::try_from(run.id()).unwrap()), Signal::SIGINT).unwrap();
+    let mut told = String::new();
+    run.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(0), "{told}");
+}
+
+#[test]
+fn every_number_on_the_dashboard_is_told_by_somebody() {
+    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
+    let mut queries = Vec::new();
+    collect(&dashboard, &mut queries);
+    assert!(queries.len() >= 10, "the dashboard asks for something");
+    let described: Vec<String> = METRICS.iter().map(|(name, ..)| (*name).to_owned()).chain(pipeline_metrics()).collect();
+    let named = regex::Regex::new(r"rushproof_[a-z0-9_]+").unwrap();
+    for query in &queries {
+        let mut names = named.find_iter(query).map(|found| found.as_str()).peekable();
+        assert!(names.peek().is_some(), "{query} asks for nothing of ours");
+        for name in names {
+            let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            assert!(described.iter().any(|known| known == name || known == base), "{name} in {query} is told by nobody");
+        }
+    }
+}
+
+/// All queries of a dashboard.
+fn collect(value: &serde_json::Value, queries: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            queries.extend(fields.get("expr").and_then(|query| query.as_str()).map(str::to_owned));
+            fields.values().for_each(|field| collect(field, queries));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, queries)),
+        _ => {}
+    }
+}
+
+/// What the pipeline itself tells, as it describes it.
+fn pipeline_metrics() -> impl Iterator<Item = String> {
+    reference::telemetry::metrics::METRICS.iter().map(|(_, name, _)| (*name).to_owned())
+}
