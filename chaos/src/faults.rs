@@ -7,6 +7,7 @@ mod attempts;
 mod gate;
 mod guard;
 mod journal;
+mod question;
 mod scene;
 mod strike;
 
@@ -18,11 +19,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::decision::{Facts, Point, Rule, Whom};
+use crate::decision::{Facts, Rule, Whom};
 use crate::observe::Exchange;
 
 pub use self::guard::{Installed, NotHealed};
 pub use self::journal::Record;
+pub use self::question::Question;
 pub use self::strike::{Hit, Strike, Verdict};
 
 use self::attempts::Attempts;
@@ -58,27 +60,6 @@ pub(crate) struct Armed {
     gate: Gate,
     /// Requests and messages that this rule has struck and that are not yet done with.
     held: watch::Sender<usize>,
-}
-
-/// What is asked: [`Facts`] without what the set of faults knows by itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// Which kind of decision.
-    pub point: Point,
-    /// Name of the hop.
-    pub hop: &'a str,
-    /// HTTP method, or empty.
-    pub method: &'a str,
-    /// Path without query, or empty.
-    pub path: &'a str,
-    /// AWS action, or "COMMIT".
-    pub action: Option<&'a str>,
-    /// Message attributes.
-    pub attributes: &'a [(String, String)],
-    /// Business id, when there is one.
-    pub id: Option<&'a str>,
-    /// How many requests passed this hop before.
-    pub sequence: u64,
 }
 
 impl Faults {
@@ -277,7 +258,7 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Before, Delay, Fault, Slot};
+    use crate::decision::{Before, Delay, Fault, Point, Slot};
 
     fn question(id: &str) -> Question<'_> {
         Question { point: Point::Request, hop: "sales", method: "GET", path: "/", action: None, attributes: &[], id: Some(id), sequence: 0 }

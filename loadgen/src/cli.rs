@@ -2,9 +2,12 @@
 
 mod compare;
 mod execute;
+mod ground;
 mod handout;
 mod live;
 mod many;
+mod matrix;
+mod request;
 mod shards;
 mod shrink;
 
@@ -18,12 +21,13 @@ use reference::defects::{BadDefect, Defect};
 
 pub use self::compare::CompareArgs;
 pub use self::execute::main;
+pub use self::ground::{Backend, GroundArgs};
 pub use self::handout::Handout;
 pub use self::live::LiveArgs;
+pub use self::matrix::MatrixArgs;
+pub use self::request::Request;
 pub use self::shards::{Mistakes, ShardArgs, WatchArgs};
 pub use self::shrink::ShrinkArgs;
-use crate::ground::Ground;
-use crate::live::LiveSettings;
 use crate::report::Format;
 
 /// What `loadgen --help` says.
@@ -78,41 +82,6 @@ pub struct RunArgs {
     pub shards: ShardArgs,
 }
 
-/// Options of the matrix.
-#[derive(Debug, Clone, clap::Args)]
-pub struct MatrixArgs {
-    /// Defects to run [default: all]
-    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = parse_defect, conflicts_with = "false_alarms")]
-    pub defects: Vec<Defect>,
-    /// Run every chosen defect in each of these [default: each in the scenario meant for it]
-    #[arg(long, value_name = "X,Y", value_delimiter = ',')]
-    pub scenarios: Vec<String>,
-    /// The sound pipeline alone, in every scenario that it must pass, with many seeds
-    #[arg(long)]
-    pub false_alarms: bool,
-    /// Seed of every run; the first one with --false-alarms
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// How many seeds --false-alarms tries
-    #[arg(long, value_name = "N", default_value_t = 20, requires = "false_alarms")]
-    pub seeds: u64,
-    /// Runs side by side [default: a quarter of the cores, one at least: a run is many processes]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub jobs: Option<u16>,
-    /// Table to write, with its record as JSON beside it [default: docs/matrix.md or docs/false-alarms.md; none with --check]
-    #[arg(long, value_name = "FILE.md")]
-    pub out: Option<PathBuf>,
-    /// Keep what the record says already of runs that are not made now
-    #[arg(long)]
-    pub add: bool,
-    /// End with 1 unless every defect is caught by its property and the sound pipeline ends as expected everywhere
-    #[arg(long)]
-    pub check: bool,
-    /// Folder that takes the run folders; those of runs that passed are removed
-    #[arg(long, value_name = "DIR", default_value = "reports/matrix")]
-    pub runs: PathBuf,
-}
-
 fn parse_defect(name: &str) -> Result<Defect, BadDefect> {
     name.parse()
 }
@@ -123,58 +92,6 @@ pub struct ReachArgs {
     /// Hosts beyond this machine that may be loaded and disturbed; without it, nothing but loopback is touched
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub allow_remote: Vec<String>,
-}
-
-/// What the pipeline stands on.
-#[derive(Clone, Default, clap::Args)]
-pub struct GroundArgs {
-    /// Database server for the pipeline: mysql://user:password@host:port makes a database for this run and drops it afterwards,
-    /// mysql://user:password@host:port/database uses an empty one and leaves it [default: a file of the run's own]
-    #[arg(long, env = "RUSHPROOF_DATABASE", hide_env_values = true, value_name = "URL", value_parser = parse_database)]
-    pub database: Option<String>,
-    /// SQS and SNS for the pipeline: `embedded`, or the URL of an endpoint that takes any credentials, such as http://127.0.0.1:4566; each run
-    /// is an account of its own there
-    #[arg(long, value_name = "embedded|URL", value_parser = parse_backend)]
-    pub backend: Option<Backend>,
-}
-
-/// Who plays SQS and SNS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Backend {
-    /// The embedded broker.
-    Embedded,
-    /// Somebody else.
-    At(String),
-}
-
-impl GroundArgs {
-    fn ground(self) -> Ground {
-        let backend = self.backend.and_then(|backend| match backend {
-            Backend::Embedded => None,
-            Backend::At(url) => Some(url),
-        });
-        Ground { database: self.database, backend }
-    }
-}
-
-fn parse_backend(text: &str) -> Result<Backend, &'static str> {
-    match text {
-        "embedded" => Ok(Backend::Embedded),
-        url if url.starts_with("http://") && url.len() > "http://".len() => Ok(Backend::At(url.trim_end_matches('/').to_owned())),
-        _ => Err("write embedded, or an address such as http://127.0.0.1:4566"),
-    }
-}
-
-impl std::fmt::Debug for GroundArgs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.clone().ground().fmt(f)
-    }
-}
-
-fn parse_database(url: &str) -> Result<String, &'static str> {
-    let server = url.starts_with("mysql://") || url.starts_with("mariadb://");
-    // The message repeats nothing of it: it may hold a password.
-    if server { Ok(url.to_owned()) } else { Err("write mysql://user:password@host:port, with /database behind it to use one that exists") }
 }
 
 /// Where results go.
@@ -301,128 +218,6 @@ enum TargetCommand {
         /// What may be reached
         #[command(flatten)]
         reach: ReachArgs,
-    },
-}
-
-/// What was asked for.
-#[derive(Debug)]
-pub enum Request {
-    /// Run a scenario.
-    Run {
-        /// Name or path.
-        scenario: String,
-        /// System to run it against, when not the reference.
-        target: Option<PathBuf>,
-        /// Seed, when one was given.
-        seed: Option<u64>,
-        /// Mistake that the reference shall make.
-        defect: Option<Defect>,
-        /// Baseline of the gate.
-        gate: Option<PathBuf>,
-        /// What may be reached.
-        reach: ReachArgs,
-        /// What the pipeline stands on.
-        ground: Ground,
-        /// Where results go.
-        output: OutputArgs,
-        /// Where it can be watched.
-        live: Option<LiveSettings>,
-    },
-    /// Verify again.
-    Check {
-        /// Folder of the run.
-        run: PathBuf,
-        /// Baseline of the gate.
-        gate: Option<PathBuf>,
-        /// Whether the reports are written again.
-        write: bool,
-        /// Shape of the result.
-        format: Format,
-    },
-    /// Compare runs.
-    Compare(CompareArgs),
-    /// Shrink a plan.
-    Shrink(ShrinkArgs),
-    /// Run a plan again.
-    Replay {
-        /// Folder of the run.
-        run: PathBuf,
-        /// Strike exactly what was struck then.
-        fired: bool,
-        /// What may be reached.
-        reach: ReachArgs,
-        /// What the pipeline stands on.
-        ground: Ground,
-        /// Where results go.
-        output: OutputArgs,
-    },
-    /// Play a part of a run on many machines.
-    Shard {
-        /// Name or path.
-        scenario: String,
-        /// Seed, when one was given.
-        seed: Option<u64>,
-        /// What may be reached.
-        reach: ReachArgs,
-        /// Which part, of which run.
-        shards: ShardArgs,
-        /// Where results go.
-        output: OutputArgs,
-    },
-    /// Watch a run on many machines.
-    Watch(Box<WatchArgs>),
-    /// Merge the parts of a run.
-    Merge {
-        /// Folders of parts, or that hold them.
-        folders: Vec<PathBuf>,
-        /// Baseline of the gate.
-        gate: Option<PathBuf>,
-        /// How far clocks may have been off.
-        clock_uncertainty: Option<String>,
-        /// Where results go.
-        output: OutputArgs,
-    },
-    /// List the runs of a folder.
-    Index {
-        /// Which.
-        folder: PathBuf,
-    },
-    /// List scenarios or explain one.
-    Scenarios {
-        /// Which.
-        name: Option<String>,
-        /// All of them, as a page.
-        markdown: bool,
-    },
-    /// List the defects.
-    Defects,
-    /// Run many runs.
-    Matrix(MatrixArgs),
-    /// Look at a target.
-    CheckTarget {
-        /// Its file.
-        file: PathBuf,
-        /// What may be reached.
-        reach: ReachArgs,
-    },
-    /// Hand something out.
-    Handout(Handout),
-    /// Be a leash.
-    Leash {
-        /// How long the program may take to end.
-        grace: Duration,
-        /// Program and arguments.
-        command: Vec<OsString>,
-    },
-    /// Remove a temporary folder whose owner was killed.
-    Janitor {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// Be the pipeline.
-    Reference {
-        /// Its arguments.
-        args: Vec<OsString>,
     },
 }
 

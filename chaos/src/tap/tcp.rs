@@ -22,7 +22,7 @@ use self::mysql::Scanner;
 use super::{Hop, Sequence, Tap, TapError, Upstream, listener};
 use crate::decision::{After, Before, Fault, Pace, Point, Slot};
 use crate::faults::{Hit, Question, Strike};
-use crate::observe::{Ending, Exchange, Ids};
+use crate::observe::{Exchange, Ids};
 
 /// What is read at once.
 const PIECE: usize = 16 << 10;
@@ -92,7 +92,7 @@ impl Proxy {
             }
         };
         let _ = server.set_nodelay(true);
-        let seen = self.exchange(began);
+        let seen = Exchange::begun(&self.hop.name, began);
         let number = self.connections.next();
         let mut relay = Relay { proxy: self, client, server, scanner: Scanner::default(), number, pieces: 0, after: None, seen };
         let end = tokio::select! {
@@ -100,30 +100,6 @@ impl Proxy {
             () = shutdown.cancelled() => Step::Close,
         };
         relay.end(end).await;
-    }
-
-    fn exchange(&self, began: Instant) -> Exchange {
-        Exchange {
-            hop: Arc::clone(&self.hop.name),
-            method: String::new(),
-            path: String::new(),
-            action: None,
-            resource: None,
-            ids: Vec::new(),
-            ending: Ending::HungUp,
-            upstream_status: None,
-            upstream_answers: 0,
-            kept_back: 0,
-            added: Duration::ZERO,
-            request_bytes: 0,
-            answer_bytes: 0,
-            passed_bytes: 0,
-            began,
-            took: Duration::ZERO,
-            rules: Vec::new(),
-            altered: None,
-            note: None,
-        }
     }
 }
 

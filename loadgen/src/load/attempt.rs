@@ -46,7 +46,7 @@ pub(super) async fn attempt(crowd: &Crowd, wanted: Wanted<'_>, behaviour: Behavi
     let (outcome, answer) = (understood.outcome, understood.answer);
     leg.note("rushproof.answer", || answer_name(answer).to_owned());
     leg.note("rushproof.key", || wanted.key.unwrap_or_default().to_owned());
-    drop(leg);
+    leg.end();
     crowd.recorder.record(Event::Complete(complete(op, sent, status, understood)));
     crowd.ledger.over(Measured { kind: wanted.kind, answer, outcome, status, intended, ended: at });
     if answer == Answer::Sold {

@@ -5,6 +5,7 @@
 
 mod column;
 mod columns;
+mod digest;
 mod faults;
 mod marks;
 mod orders;
@@ -16,6 +17,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use self::column::{FIRST_WIDTH_US, MOST_BUCKETS};
 use self::columns::{Columns, Queue};
+pub use self::digest::Digest;
 use self::faults::Faults;
 use self::marks::Marks;
 use self::orders::Book;
@@ -25,12 +27,8 @@ use crate::history::Listener;
 use crate::history::event::{Answer, Behaviour, Complete, Event, Final, Header, Invoke, Line, Micros, OpKind, Outcome, Published, Sample};
 use crate::result::answer::AnswerClass;
 use crate::result::latency::Histograms;
-use crate::result::recovery::Recovery;
-use crate::result::series::Series;
-use crate::result::totals::{Cost, Totals};
-use crate::result::{RunInfo, RunResult, SCHEMA};
+use crate::result::totals::Totals;
 use crate::verify::expectations::Arrivals;
-use crate::verify::judgement::Proof;
 
 /// Most queues of which columns are kept.
 const MOST_QUEUES: usize = 48;
@@ -60,42 +58,6 @@ pub struct Builder {
     columns: Columns,
     queues: BTreeMap<String, Queue>,
     heaps: Heaps,
-}
-
-/// What a history says, besides what is proved from it.
-#[derive(Debug, Clone)]
-pub struct Digest {
-    /// The history's first line; None when it is missing.
-    pub header: Option<Header>,
-    /// The run over time.
-    pub series: Series,
-    /// How it came back from its faults.
-    pub recovery: Recovery,
-    /// Counts.
-    pub totals: Totals,
-    /// All times, unsummarised (for `latency.hgrm` and for merging).
-    pub histograms: Histograms,
-    /// Time of the last line, µs since the run's start.
-    pub duration_us: Micros,
-    /// The run was interrupted, or its history was cut off.
-    pub interrupted: bool,
-}
-
-impl Digest {
-    /// Puts the result together. `run.duration_us` and `run.interrupted` are taken from the history, whatever `run` says.
-    #[must_use]
-    pub fn into_result(self, run: RunInfo, proof: Proof, cost: Cost) -> RunResult {
-        RunResult {
-            schema: SCHEMA,
-            run: RunInfo { duration_us: self.duration_us, interrupted: self.interrupted, ..run },
-            proof,
-            totals: self.totals,
-            cost,
-            latency: self.histograms.summary(),
-            recovery: self.recovery,
-            series: self.series,
-        }
-    }
 }
 
 impl Listener for Builder {

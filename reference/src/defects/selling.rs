@@ -119,17 +119,22 @@ pub(crate) async fn through_a_leaking_pool(store: &Store, purchase: Purchase) ->
     Ok(answer)
 }
 
-/// Purchases under way at once above which the shop counts as overloaded.
-const ROOM: usize = 4;
+/// Purchases in one second above which the shop counts as overloaded. A rate, not a number of purchases at once: that would depend on how fast the
+/// machine is.
+const ROOM: u32 = 60;
 
 /// `shed-after-effect`: whether there is too much to do is asked when the purchase has been made.
 pub(crate) async fn shed_late(store: &Store, purchase: Purchase) -> Result<PurchaseAnswer, PurchaseError> {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
-    let before = UNDER_WAY.fetch_add(1, Ordering::Relaxed);
     let answer = store.purchase_in_order(purchase).await;
-    UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
-    if before >= ROOM { Err(StoreError::Overloaded.into()) } else { answer }
+    if there_is_room(Instant::now()) { answer } else { Err(StoreError::Overloaded.into()) }
+}
+
+fn there_is_room(now: Instant) -> bool {
+    static SECOND: Mutex<Option<(Instant, u32)>> = Mutex::new(None);
+    let mut second = SECOND.lock().unwrap_or_else(PoisonError::into_inner);
+    let (began, count) = second.filter(|(began, _)| now.duration_since(*began) < Duration::from_secs(1)).unwrap_or((now, 0));
+    *second = Some((began, count + 1));
+    count < ROOM
 }
 
 /// `accept-negative-quantity` and `truncate-quantity`: a count that is no count of pieces, as it was read.

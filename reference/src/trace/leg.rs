@@ -85,6 +85,9 @@ impl Leg {
         let _ = (name, value);
     }
 
+    /// It is over now, and not when its scope is.
+    pub fn end(self) {}
+
     /// It did not come to a good end.
     pub fn failed(&mut self, why: impl FnOnce() -> String) {
         #[cfg(feature = "otel")]
