@@ -22,7 +22,7 @@ fn stand() -> Command {
 
 /// Processor time of the generator per request, µs.
 fn ours(shop: &Serving) -> f64 {
-    let (cpu, said) = cpu_of(stand().args(["load", &shop.address, &RATE.to_string(), &SECONDS.to_string()])).expect("the load runs");
+    let (cpu, said) = cpu_of(stand().args(["load", &shop.address, &RATE.to_string(), &SECONDS.to_string(), "1"])).expect("the load runs");
     let told: Told = serde_json::from_str(said.trim()).expect("it tells what it did");
     cpu / told.attempted as f64
 }

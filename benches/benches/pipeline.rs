@@ -41,7 +41,8 @@ fn sell_out_ms(wire: &mut Wire) -> f64 {
 fn main() {
     let folder = workspace_folder();
     let path = folder.path().to_str().expect("a workspace's path is text");
-    let pipeline = Serving::start(Command::new(env!("CARGO_BIN_EXE_stand")).args(["pipeline", path, "5ms"])).expect("the pipeline starts");
+    let pipeline =
+        Serving::start(Command::new(env!("CARGO_BIN_EXE_stand")).args(["pipeline", path, "5ms", "0", "2"])).expect("the pipeline starts");
     let ready: Value = serde_json::from_str(&pipeline.address).expect("it says where it listens");
     let mut wire = Wire::to(ready["addresses"]["sales"].as_str().expect("sales listens"));
     // Whatever is done for the first time is done once.

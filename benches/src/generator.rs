@@ -33,15 +33,15 @@ fn scenario(rate: u32, seconds: u32) -> Scenario {
     Scenario::parse("even.toml", &text).expect("the scenario is well-formed")
 }
 
-/// Sends `rate` purchases a second for so many seconds, writes the history as a run does, and prints what it did.
+/// Sends `rate` purchases a second for so many seconds, as that seed has them, writes the history as a run does, and prints what it did.
 ///
 /// # Errors
 /// When the load or its history fails.
-pub async fn load(address: &str, rate: u32, seconds: u32) -> Result<(), Box<dyn Error>> {
+pub async fn load(address: &str, rate: u32, seconds: u32, seed: u64) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("history.jsonl.zst");
     let clock = RunClock::start();
-    let plan = Plan::derive(&scenario(rate, seconds), 1);
+    let plan = Plan::derive(&scenario(rate, seconds), seed);
     let history = HistoryWriter::create(&path, clock)?;
     let input = LoadInput {
         plan: &plan,

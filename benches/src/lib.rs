@@ -3,7 +3,6 @@
 
 pub mod buyers;
 pub mod chart;
-pub mod consumers;
 pub mod courier;
 pub mod generator;
 pub mod paired;
@@ -13,4 +12,5 @@ pub mod rules;
 pub mod servers;
 pub mod sound;
 pub mod stand;
+pub mod sustained;
 pub mod wire;

@@ -124,6 +124,8 @@ pub struct ServeSettings {
     pub callback_url: Option<String>,
     /// After how long an unconfirmed production is requested again.
     pub confirm_after: Duration,
+    /// Receives that each consuming role has under way at once.
+    pub consumers: usize,
     /// How long a relay's claim on messages holds.
     pub relay_lease: Duration,
     /// The factory's character.
@@ -141,6 +143,9 @@ pub struct ServeSettings {
     /// Seeds everything that is left to chance.
     pub seed: u64,
 }
+
+/// More receives at once than one process has use for.
+const MOST_CONSUMERS: usize = 256;
 
 impl PipelineSettings {
     /// The topics and queues.
@@ -206,6 +211,7 @@ impl ServeSettings {
             factory_url: address("--factory-url (FACTORY_URL)", &args.factory_url, &mut problems),
             callback_url: address("--callback-url (CALLBACK_URL)", &args.callback_url, &mut problems),
             confirm_after: problems.check("--confirm-after (REFERENCE_CONFIRM_AFTER)", duration::parse(&args.confirm_after)),
+            consumers: problems.check("--consumers (REFERENCE_CONSUMERS)", within(&args.consumers, 1, MOST_CONSUMERS)),
             relay_lease: problems.check("--relay-lease (REFERENCE_RELAY_LEASE)", duration::parse(&args.relay_lease)),
             factory: factory(&args.factory, &mut problems),
             admin_key: admin_key(args.admin_key.as_deref(), &mut problems),

@@ -1,5 +1,5 @@
 //! Draws how the pipeline scales: `cargo build --release -p benches --bins && target/release/curves` writes a picture and its numbers for each curve into
-//! `docs/scaling/`. Takes about three minutes, and wants the machine for itself.
+//! `reports/scaling/`. Takes about six minutes, and wants the machine for itself.
 
 use std::error::Error;
 use std::fs;
@@ -9,34 +9,39 @@ use std::time::{Duration, Instant};
 
 use benches::buyers::{Seen, buy};
 use benches::chart::{Chart, Line, Panel};
-use benches::consumers::events_per_second;
 use benches::courier::Route;
 use benches::stand::{Serving, workspace_folder};
+use benches::sustained::sustained;
 
 /// Of one measurement of buyers; each is made [`ROUNDS`] times and the middle one is taken.
 const LASTING: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 3;
 
-/// Events that consumers work off.
-const EVENTS: usize = 4_000;
-
 /// Clients and cycles of each at every backlog.
 const CLIENTS: usize = 8;
 const CYCLES: usize = 400;
 
+/// Measures what a curve shows.
+type Draw = fn() -> Result<Chart, Box<dyn Error>>;
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scaling");
+    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/scaling");
     fs::create_dir_all(&out)?;
-    write(&out, "buyers", &buyers()?)?;
-    write(&out, "products", &products()?)?;
-    write(&out, "consumers", &consumers()?)?;
-    write(&out, "backlog", &backlog()?)
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let curves: [(&str, Draw); 4] = [("buyers", buyers), ("products", products), ("consumers", consumers), ("backlog", backlog)];
+    for (name, draw) in curves.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)) {
+        write(&out, name, &draw()?)?;
+    }
+    Ok(())
 }
 
 fn serve(words: &[&str]) -> Result<Serving, Box<dyn Error>> {
-    // Beside this program: cargo builds all programs of a package together.
-    let stand = std::env::current_exe()?.with_file_name("stand");
-    Ok(Serving::start(Command::new(stand).args(words))?)
+    Ok(Serving::start(Command::new(stand()?).args(words))?)
+}
+
+/// Beside this program: cargo builds all programs of a package together.
+fn stand() -> Result<PathBuf, Box<dyn Error>> {
+    Ok(std::env::current_exe()?.with_file_name("stand"))
 }
 
 /// The middle one of several rounds, by throughput.
@@ -112,24 +117,26 @@ fn products() -> Result<Chart, Box<dyn Error>> {
 
 fn consumers() -> Result<Chart, Box<dyn Error>> {
     let folder = workspace_folder();
-    let broker = serve(&["broker"])?;
     let runtime = tokio::runtime::Runtime::new()?;
     let places: Vec<u64> = (0..=6).map(|power| 1 << power).collect();
-    let mut rates = Vec::new();
-    for pollers in &places {
-        rates.push(runtime.block_on(events_per_second(&broker.address, folder.path(), *pollers as usize, EVENTS))?);
+    let (mut pace, mut wait) = (Vec::new(), Vec::new());
+    for consumers in &places {
+        let found = runtime.block_on(sustained(&stand()?, folder.path(), *consumers))?;
+        pace.push(found.pace);
+        wait.push(found.wait_ms);
     }
-    // What is not worked off in a second of a rush of so many sales a second.
-    let latency = rates.iter().zip(&places).map(|(rate, pollers)| 1_000.0 * 10.0 * *pollers as f64 / rate).collect();
     Ok(Chart {
-        title: "Sales events worked off over consumers",
-        axis: "consumers of one queue: receives under way at once, ten messages each",
+        title: "The whole pipeline over consumers",
+        axis: "consumers of each queue: receives under way at once, ten messages each",
         panels: vec![
             Panel {
-                title: "events a second: received, recorded, deleted. What comes faster piles up",
-                lines: vec![Line { name: "worked off", values: rates }],
+                title: "purchases a second up to which no backlog grows",
+                lines: vec![Line { name: "sold, published, received, recorded", values: pace }],
             },
-            Panel { title: "time that a consumer has ten messages, ms", lines: vec![Line { name: "mean", values: latency }] },
+            Panel {
+                title: "from a sale until it is recorded, at four fifths of that, mean, ms",
+                lines: vec![Line { name: "wait", values: wait }],
+            },
         ],
         places,
     })

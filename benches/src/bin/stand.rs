@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use benches::{generator, proxies, servers};
 
-const USAGE: &str = "stand shop | durable FOLDER GROUP-LIMIT | broker | pipeline FOLDER FACTORY-TIME | load ADDRESS RATE SECONDS | proxy ADDRESS | tap ADDRESS FOLDER";
+const USAGE: &str = "stand shop | durable FOLDER GROUP-LIMIT | broker | pipeline FOLDER FACTORY-TIME STOCK CONSUMERS | load ADDRESS RATE SECONDS SEED | proxy ADDRESS | tap ADDRESS FOLDER";
 
 /// The same as the programs that are measured in its place.
 #[global_allocator]
@@ -19,8 +19,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    if let ["pipeline", folder, factory_time] = words.as_slice() {
-        return reference::cli::run(pipeline(folder, factory_time).map(OsString::from));
+    if let ["pipeline", folder, factory_time, stock, consumers] = words.as_slice() {
+        return reference::cli::run(pipeline(folder, [factory_time, stock, consumers]).map(OsString::from));
     }
     match tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| runtime.block_on(play(&words))) {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,16 +31,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// The whole pipeline in one process, with nothing in stock and a factory that has no mood of its own.
-fn pipeline<'a>(folder: &'a str, factory_time: &'a str) -> impl Iterator<Item = &'a str> {
-    ["reference", "serve", "--ready", "json", "--exit-with-parent", "--log-level", "warn", "--data", folder, "--stock", "0"]
+/// The whole pipeline in one process, with a factory that has no mood of its own.
+fn pipeline<'a>(folder: &'a str, [factory_time, stock, consumers]: [&'a str; 3]) -> impl Iterator<Item = &'a str> {
+    ["reference", "serve", "--ready", "json", "--exit-with-parent", "--log-level", "warn", "--data", folder, "--stock", stock]
         .into_iter()
-        .chain(["--factory-time", factory_time, "--factory-jitter", "0ms", "--factory-answer-time", "0ms"])
+        .chain(["--consumers", consumers, "--factory-time", factory_time, "--factory-jitter", "0ms", "--factory-answer-time", "0ms"])
 }
 
 async fn play(words: &[&str]) -> Result<(), Box<dyn Error>> {
     match words {
-        ["load", address, rate, seconds] => return generator::load(address, rate.parse()?, seconds.parse()?).await,
+        ["load", address, rate, seconds, seed] => return generator::load(address, rate.parse()?, seconds.parse()?, seed.parse()?).await,
         ["shop"] => servers::constant().await?,
         ["durable", folder, group_limit] => servers::durable(folder.as_ref(), group_limit.parse()?).await?,
         ["broker"] => servers::broker().await?,

@@ -51,6 +51,9 @@ pub struct ServeArgs {
     /// Purchases that may wait for the database; one more is shed with 503
     #[arg(long, env = "REFERENCE_PURCHASE_QUEUE", default_value = "1024", value_name = "N")]
     pub purchase_queue: String,
+    /// Receives that each consuming role has under way at once: more work a queue off faster, until the database is busy
+    #[arg(long, env = "REFERENCE_CONSUMERS", default_value = "2", value_name = "N")]
+    pub consumers: String,
     /// After how long a production that nobody confirmed is requested again
     #[arg(long, env = "REFERENCE_CONFIRM_AFTER", default_value = "30s", value_name = "TIME")]
     pub confirm_after: String,

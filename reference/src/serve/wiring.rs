@@ -136,6 +136,7 @@ pub(super) async fn wire(settings: &ServeSettings, mut listeners: Listeners, rea
         None
     };
     let admin = Admin::new(wiring.probes(), recorder);
+    tokio::spawn(admin.clone().keep_metrics_small(admin_stop.clone()));
     tokio::spawn(http::serve(listeners.admin, admin.router(), ServerLimits::default(), admin_stop.clone()));
     Ok(Wired { crew: wiring.crew, admin, admin_stop, site, store: wiring.store })
 }
@@ -261,6 +262,7 @@ impl Wiring<'_> {
     async fn consume<H: Handler + 'static>(&mut self, role: Role, queue: &str, handler: H) -> Result<(), WiringError> {
         let Messaging { aws, there } = self.messaging().await?;
         let settings = ConsumerSettings {
+            pollers: self.settings.consumers,
             visibility: self.settings.pipeline.queues.visibility_timeout,
             seed: self.settings.seed,
             ..ConsumerSettings::default()

@@ -11,11 +11,15 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::status::{PipelineStatus, ProbeError, Probes};
 
 /// How long one look at the store or a queue may take. An orchestrator's probe usually gives up after one second more.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often the samples of histograms are taken together. Nobody may ever ask for `/metrics`, and until they are taken together each sample is kept.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// What the admin listener knows of its process.
 #[derive(Debug, Clone)]
@@ -35,6 +39,14 @@ impl Admin {
     /// From now on `/readyz` says no, so that nobody sends more work.
     pub fn ending(&self) {
         self.ending.store(true, Ordering::SeqCst);
+    }
+
+    /// Keeps the metrics from growing while nobody asks for them.
+    pub async fn keep_metrics_small(self, stop: CancellationToken) {
+        let mut beat = tokio::time::interval(UPKEEP_EVERY);
+        while stop.run_until_cancelled(beat.tick()).await.is_some() {
+            self.metrics.run_upkeep();
+        }
     }
 
     /// The routes. Has no fallback: [`crate::http::serve`] adds it.
@@ -79,7 +91,6 @@ async fn render_metrics(State(admin): State<Admin>) -> Response {
             tracing::warn!(error = %chain(&error), "gauges are not up to date");
         }
     }
-    admin.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.render()).into_response()
 }
 
