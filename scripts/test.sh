@@ -154,6 +154,7 @@ cargo install --debug --locked --quiet --path reference --root target/installed
 cargo install --debug --locked --quiet --path loadgen --root target/installed
 cargo install --debug --locked --quiet --path chaos --root target/installed
 scripts/release-archive.sh 0.0.0 here target/archive target/installed/bin/reference target/installed/bin/loadgen target/installed/bin/chaos
+bash --norc -euc 'source "$1" && complete -p loadgen >/dev/null' bash target/archive/try/completions/loadgen.bash
 away=$(mktemp -d)
 trap 'rm -rf "$away"' EXIT
 cp target/archive/try/loadgen "$away"
