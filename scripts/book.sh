@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Makes the pages of docs/ into one site in target/book. Installs mdBook into target/tools when it is not there.
+#
+#   scripts/book.sh
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 
 version=0.5.4

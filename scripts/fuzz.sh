@@ -3,6 +3,7 @@
 #
 #   scripts/fuzz.sh SECONDS [ENTRANCE…]
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 
 seconds=${1:?for how many seconds each}

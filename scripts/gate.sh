@@ -8,6 +8,7 @@
 # --self-test checks the gate itself: the base against itself must pass, and a base slowed down by 30 % must fail.
 # Ends as `loadgen compare --gate` does: 0 pass, 1 a property is violated, 3 slower, 4 neither slower nor certainly not.
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 
 base="" head="" self_test="" pairs=15 out=target/gate
 while [ $# -gt 0 ]; do

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the benchmarks measure beside us into target/tools and target/second-opinion: oha, fauxqs, MiniStack, LocalStack.
 # What cannot be installed here is said, and `cargo bench` then says that it is absent.
+#
+#   scripts/install-peers.sh
 set -uo pipefail
-cd "$(dirname "$0")/.."
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
+cd "$(dirname "$0")/.." || exit
 
 tools=$PWD/target/tools
 missing=0

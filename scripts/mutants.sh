@@ -7,6 +7,7 @@
 # Each subject is first cut out into a small package of its own under target/mutants, with the tests that are about it: what compiles and runs in
 # seconds can be tried hundreds of times. Results stand in target/mutants/<subject>/mutants.out.
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 
 subject="${1:-}"

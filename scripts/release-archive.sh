@@ -5,6 +5,7 @@
 #
 # leaves FOLDER/rushproof-VERSION-TARGET.tar.gz, the same with .sha256 behind it, and FOLDER/try, where it was unpacked again and asked for its version.
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 
 if [ $# -lt 4 ]; then
   sed -n '2,6s/^# \{0,1\}//p' "$0" >&2

@@ -3,6 +3,7 @@
 #
 #   scripts/sbom.sh [FOLDER]        default: target/sbom
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 
 folder=${1:-target/sbom}

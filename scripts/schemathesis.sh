@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Asks a running pipeline everything that its own OpenAPI documents allow, and much that they do not (schemathesis), in both editions, and holds
-# it to what they say. Bounded: about a minute. `--max-examples N` (per call, 300) looks longer.
+# it to what they say. Bounded: about a minute.
+#
+#   scripts/schemathesis.sh [--max-examples N]     N per call, 300; more looks longer
 #
 # Installs schemathesis into target/schemathesis, listens on loopback only, and ends what it started.
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 
 examples=300

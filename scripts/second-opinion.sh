@@ -10,6 +10,7 @@
 # Installs into target/second-opinion/<name>, listens on a free port of 127.0.0.1 only, and ends what it started.
 # With a TEST-FILTER the table is left alone.
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 
 name="${1:-}"

@@ -6,6 +6,7 @@
 #
 # Says the order of each run; the same order again is `--times 1 --order SEED`. Without arguments it is the whole workspace.
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 
 times=3

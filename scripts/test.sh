@@ -2,7 +2,10 @@
 # Everything that must hold before a change lands, from a bare Debian machine with the Rust toolchain.
 #
 # It installs what is missing (as root, through apt; Python tools into target/tools) and says so; with --no-install it only says what is missing.
+#
+#   scripts/test.sh [--no-install]
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 
 install=yes
@@ -31,6 +34,8 @@ need() {
 
 need "command -v cc" build-essential
 need "command -v chromium" chromium
+# What the pages tell people to buy with.
+need "command -v curl" curl
 # The foreign system that the harness is driven against is written in it.
 need "python3 -c 'import sqlite3'" python3
 # Tests start servers of their own; none is left running, and what the package would start at boot is of no use here.
@@ -53,6 +58,10 @@ tool "cargo lambda --version" cargo-lambda cargo-lambda
 # Knows what Kubernetes takes, without a cluster; behind it what it stands on.
 tool "kubernetes-validate --version" kubernetes-validate kubernetes-validate==1.37.0 \
   PyYAML jsonschema jsonschema-specifications referencing attrs rpds-py importlib_resources packaging typing_extensions
+# They read PromQL as Prometheus does, and workflows.
+need "python3 -c 'import ensurepip, venv'" python3 python3-venv
+[ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
+"$tools/bin/python" -c 'import promql_parser, yaml' 2>/dev/null || "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps promql-parser==0.12.0 PyYAML
 export PATH="$PATH:$tools/bin"
 
 say "format"
@@ -100,6 +109,26 @@ else
   echo "no kubectl here: the manifests' command lines are tested, but not read by kubectl itself"
 fi
 
+say "workflows and actions"
+"$tools/bin/python" scripts/workflows.py
+
+say "the dashboard's queries"
+"$tools/bin/python" - deploy/grafana/rushproof.json <<'END'
+import json, sys, promql_parser
+
+def queries(value):
+    if isinstance(value, dict):
+        yield from [value["expr"]] if "expr" in value else []
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
+        yield from queries(inner)
+
+found = list(queries(json.load(open(sys.argv[1]))))
+for query in found:
+    # Grafana fills in its own variable before Prometheus sees the query.
+    promql_parser.parse(query.replace("$__rate_interval", "5s"))
+print(f"{len(found)} queries can be read")
+END
+
 say "tests"
 # Most tests wait for sockets and child processes, not for a core.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-6}"
@@ -123,7 +152,9 @@ say "what is installed and released"
 # As users install it, from programs that the steps above have built already, and tried where none of the repository's files is near.
 cargo install --debug --locked --quiet --path reference --root target/installed
 cargo install --debug --locked --quiet --path loadgen --root target/installed
-scripts/release-archive.sh 0.0.0 here target/archive target/installed/bin/reference target/installed/bin/loadgen
+cargo install --debug --locked --quiet --path chaos --root target/installed
+scripts/release-archive.sh 0.0.0 here target/archive target/installed/bin/reference target/installed/bin/loadgen target/installed/bin/chaos
+bash --norc -euc 'source "$1" && complete -p loadgen >/dev/null' bash target/archive/try/completions/loadgen.bash
 away=$(mktemp -d)
 trap 'rm -rf "$away"' EXIT
 cp target/archive/try/loadgen "$away"

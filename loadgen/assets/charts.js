@@ -87,7 +87,8 @@ function marksPlugin(marks, named) {
       ctx.textBaseline = "bottom";
       ctx.fillStyle = colour("muted");
       spans(u, marks.names, (span, from, width) => {
-        const text = shortened(span.name, Math.max(0, Math.floor(width / (6.5 * ratio))));
+        const room = Math.floor(width / (6.5 * ratio));
+        const text = room > 1 ? shortened(span.name, room) : "";
         if (text.length > 1) ctx.fillText(text, from + 3 * ratio, bbox.top - 2 * ratio);
       });
     }

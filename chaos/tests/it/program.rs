@@ -1,5 +1,7 @@
 //! The program, as a user starts it.
 
+use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
@@ -52,6 +54,41 @@ async fn it_says_where_it_listens_does_what_the_plan_says_and_heals_when_interru
     assert_eq!((&fired["ids"]["idempotency-key"], &fired["hop"]), (&Value::from("k-1"), &Value::from("sales")));
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["active_rules"], &last["held"]), (&"ended".into(), &0.into(), &0.into()));
+}
+
+/// Text of the first block of a page whose fence contains this.
+fn block(page: &str, fence: &str) -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page)).unwrap();
+    let mut lines = text.lines().skip_while(|line| !(line.starts_with("```") && line.contains(fence)));
+    assert!(lines.next().is_some(), "{page} has a block with {fence}");
+    lines.take_while(|line| !line.starts_with("```")).map(|line| format!("{line}\n")).collect()
+}
+
+/// As typed, each from the folder in which the plan lies that the second page shows.
+#[tokio::test]
+async fn every_page_that_starts_a_tap_is_right_and_ctrl_c_ends_it_well() {
+    for page in ["README.md", "chaos/README.md"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("plan.toml"), block("chaos/README.md", "toml")).unwrap();
+        let typed = block(page, "by chaos/tests/it/program.rs");
+        let words = format!("chaos() {{ exec \"$CHAOS\" \"$@\"; }}\ncargo() {{ chaos \"${{@:5}}\"; }}\n{typed}");
+        let mut shell = Command::new("/bin/bash");
+        shell.args(["-c", &words]).current_dir(folder.path()).env("CHAOS", env!("CARGO_BIN_EXE_chaos"));
+        let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = within("the first line", lines.next_line()).await.unwrap().expect("it says where it listens");
+        let listening: Value = serde_json::from_str(&first).unwrap();
+        assert_eq!((&listening["event"], &listening["upstream"]), (&"listening".into(), &"127.0.0.1:3000".into()), "{page}: {first}");
+
+        kill(Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()), Signal::SIGINT).unwrap();
+        let mut told = Vec::new();
+        while let Some(line) = within("the journal to end", lines.next_line()).await.unwrap() {
+            told.push(serde_json::from_str::<Value>(&line).unwrap());
+        }
+        assert_eq!(within("the program to end", child.wait()).await.unwrap().code(), Some(0), "{page}");
+        assert!(told.iter().any(|event| event["rule"] == "answers-lost"), "{page}: {told:?}");
+        assert_eq!(told.last().unwrap()["event"], "ended", "{page}");
+    }
 }
 
 #[tokio::test]

@@ -39,6 +39,22 @@ addWords({
   },
 });
 
+// What the properties are called and demand; in English the run itself says it.
+addWords({ en: {}, ko: Object.fromEntries([
+  ["no lost order", "잃어버린 주문 없음", "판매되었다고 답한 모든 주문이 같은 상품과 수량으로 원장에 있습니다."],
+  ["no phantom sale", "유령 판매 없음", "거절되었거나, 시도된 적이 없거나, 두 번 적힌 판매가 원장에 없습니다."],
+  ["conservation", "수량 보존", "처음 재고에 반영된 입고를 더하고 판매를 빼면 마지막 재고와 정확히 같습니다."],
+  ["no overselling", "초과 판매 없음", "어느 순간에도 있을 수 있었던 것보다 많이 팔리지 않았고, 재고가 0 아래로 보인 적이 없습니다."],
+  ["no wrong refusal", "잘못된 거절 없음", "요청하는 동안 내내 재고가 충분했던 것이 확실한데 '품절'이라고 답한 적이 없습니다."],
+  ["every promise kept", "모든 약속 이행", "'생산 요청'이라는 모든 답이 그 수량을 채우는 입고로 이어졌거나, 데드 레터 큐에 있습니다."],
+  ["DLQ capture", "DLQ 보관", "발행된 모든 메시지는 처리되었거나 데드 레터 큐에 보관되었고, 남은 것이 없으며, 처리할 수 없는 것만 보관되어 있습니다."],
+  ["one effect", "한 번의 효과", "입고, 생산, 콜백은 몇 번 전달되더라도 많아야 한 번만 효과를 냈습니다."],
+  ["factory not overrun", "공장 과부하 없음", "공장이 견딜 수 있는 것보다 많은 주문이나 동시 호출이 없었고, 모자란 양에 한 배치를 더한 것보다 많이 만들지 않았습니다."],
+  ["ads stopped", "광고 중지", "품절될 때마다 상품 이름을 적은 이메일이 한 통 이상 갔고, 쏟아지지는 않았습니다."],
+  ["operations informed", "운영팀 통지", "모든 판매와 모든 거절이 운영팀에 전달되었습니다."],
+  ["recovers in time", "제때 회복", "마지막 장애가 사라진 뒤 처리량이 돌아오고, 모든 것이 시나리오의 한도 안에 비워졌습니다."],
+].flatMap(([name, called, demands]) => [["called " + name, called], ["demands " + name, demands]])) });
+
 const byId = (id) => document.getElementById(id);
 const root = document.documentElement;
 const picture = drawPicture(byId("picture"));
@@ -143,12 +159,13 @@ function marks({ marks: list, marks_total: total }) {
   byId("marks").replaceChildren(...(rows.length ? rows : [element("tr", {}, element("td", { class: "muted" }, t("none_yet")))]));
 }
 
+const said = (key, otherwise) => { const word = t(key); return word === key ? otherwise : word; };
 const JUDGED = { holds: "✓", violated: "✗", undecided: "?", not_judged: "–" };
 function properties({ properties: rows }) {
   byId("properties").replaceChildren(...rows.map((row) => {
     const kind = row.judgement || "open";
-    return element("li", { class: "card " + kind.replace("_", "-") }, element("h3", {}, element("span", { class: "sign", "aria-hidden": "true" }, JUDGED[kind] || "·"), " " + row.name + (row.judgement ? " – " + t("judged_" + kind) : "")),
-      element("p", {}, row.witness || row.statement));
+    return element("li", { class: "card " + kind.replace("_", "-") }, element("h3", {}, element("span", { class: "sign", "aria-hidden": "true" }, JUDGED[kind] || "·"), " " + said("called " + row.name, row.name) + (row.judgement ? " – " + t("judged_" + kind) : "")),
+      element("p", {}, row.witness || said("demands " + row.name, row.statement)));
   }));
 }
 

@@ -136,7 +136,7 @@ fn made(record: &Record) -> String {
     let dates: Vec<u64> = record.cells.iter().map(|found| found.at_unix).collect();
     let date = |seconds: Option<&u64>| utc(seconds.copied().unwrap_or_default().saturating_mul(1_000));
     format!(
-        "Made between {} and {} on {} cores ({}, {} build) by\n\n```console\n$ {}\n```\n\n",
+        "Made between {} and {} on {} cores ({}, {} build) by\n\n```console read: it takes hours; scripts/test.sh runs a part of it\n$ {}\n```\n\n",
         date(dates.iter().min()),
         date(dates.iter().max()),
         machine.cores,

@@ -15,8 +15,12 @@ A scenario is one TOML file in `scenarios/`: who buys what and when, what goes w
 exceeded. All of them ship inside the program. Any path that ends in `.toml` is a scenario of your own; `loadgen init` writes one to begin with, and
 `scenarios/scenario.schema.json` tells an editor about its keys. What each fault does stands in [the catalogue of faults](faults.md).
 
-```console
-$ loadgen scenarios rush                                   # the plan of one, and its file
+```console run
+$ loadgen scenarios                          # what there is
+$ loadgen scenarios rush                     # the plan of one, and its file
+```
+
+```console by .github/workflows/ci.yml: --scenario rush --seed 1; loadgen/tests/it/whole_command.rs: scenario.toml
 $ loadgen --scenario rush --seed 1
 $ loadgen --scenario ./mine.toml
 ```

@@ -1,7 +1,9 @@
-//! The book: its list names every page, its links lead somewhere, and its commands are understood, or run and end as the text says.
+//! The book: its list names every page, its links lead somewhere, and its commands run and end as the text says, or say why they do not.
 
 mod commands;
 mod links;
+mod marks;
+mod run;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,7 @@ fn pages() -> Vec<(String, String)> {
         "reports/README.md",
         "chaos/README.md",
         "benches/README.md",
+        "fuzz/README.md",
         "targets/example/README.md",
     ];
     names.extend(beside.map(str::to_owned));

@@ -16,9 +16,6 @@ use tokio::net::TcpListener;
 
 use crate::whole_command::{Desk, PATIENCE, SHORT};
 
-/// The dashboard that is shipped.
-const DASHBOARD: &str = include_str!("../../../deploy/grafana/rushproof.json");
-
 /// Where the page is, as the command says; whatever it says later is read and forgotten, so that it never waits for a reader.
 fn page_of(run: &mut Child) -> String {
     let said = BufReader::new(run.stderr.take().unwrap());
@@ -97,6 +94,8 @@ async fn a_run_is_watched_in_a_browser_until_its_verdict_and_its_report() {
     assert!(
         exposition.contains("rushproof_load_hop_requests_total{hop=\"factory\"") && exposition.contains("rushproof_load_restocks_total")
     );
+    let (unanswered, asked) = testbed::dashboard::unanswered(exposition);
+    assert!(unanswered.is_empty() && asked >= 12, "{asked} queries of the dashboard are about this run: {unanswered:#?}");
     assert_eq!(browser.complaints(), Vec::<String>::new());
     assert_eq!(browser.value("document.documentElement.dataset.errors ?? null").await.unwrap(), serde_json::Value::Null);
 
@@ -118,31 +117,14 @@ async fn a_run_is_watched_in_a_browser_until_its_verdict_and_its_report() {
 
 #[test]
 fn every_number_on_the_dashboard_is_told_by_somebody() {
-    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
-    let mut queries = Vec::new();
-    collect(&dashboard, &mut queries);
+    let queries = testbed::dashboard::queries();
     assert!(queries.len() >= 10, "the dashboard asks for something");
     let described: Vec<String> = METRICS.iter().map(|(name, ..)| (*name).to_owned()).chain(pipeline_metrics()).collect();
-    let named = regex::Regex::new(r"rushproof_[a-z0-9_]+").unwrap();
     for query in &queries {
-        let mut names = named.find_iter(query).map(|found| found.as_str()).peekable();
-        assert!(names.peek().is_some(), "{query} asks for nothing of ours");
-        for name in names {
-            let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-            assert!(described.iter().any(|known| known == name || known == base), "{name} in {query} is told by nobody");
+        assert!(!query.metrics().is_empty(), "{} asks for nothing of ours", query.expression);
+        for name in query.metrics() {
+            assert!(described.contains(&name), "{name} in {} is told by nobody", query.expression);
         }
-    }
-}
-
-/// All queries of a dashboard.
-fn collect(value: &serde_json::Value, queries: &mut Vec<String>) {
-    match value {
-        serde_json::Value::Object(fields) => {
-            queries.extend(fields.get("expr").and_then(|query| query.as_str()).map(str::to_owned));
-            fields.values().for_each(|field| collect(field, queries));
-        }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, queries)),
-        _ => {}
     }
 }
 

@@ -80,10 +80,14 @@ export function drawPicture(parent) {
     straight("buyers", "buyers", "sales", middle);
     edges.commit = edge(lines, "commit", [[right("sales"), centre(middle)], [X.outbox - 3, centre(middle)]], [0, -20]);
     const topics = Array.from(new Set(forward.map((lane) => lane.topic)));
+    // How much is published is known, to which topic is not: it flows on a stem, and its number stands below the outbox.
+    const fork = [topics.length > 1 ? right("outbox") + 16 : X.topic - 3, centre(middle)];
+    edges.published = edge(lines, "published", [[right("outbox"), centre(middle)], fork], [X.outbox + WIDE.outbox / 2, middle + HEIGHT + 16]);
+    if (topics.length > 1) edges.published.group.firstChild.removeAttribute("marker-end");
     for (const topic of topics) {
       const own = forward.flatMap((lane, row) => (lane.topic === topic ? [row] : [])), y = TOP + (sum(own, (row) => row) / own.length) * ROW;
       place("topic:" + topic, "topic", y, topic, "topic");
-      straight("published:" + topic, "outbox", "topic", middle, y);
+      if (topics.length > 1) edge(lines, "fan", [fork, [X.topic - 3, centre(y)]], [0, -20]);
       for (const row of own) edge(lines, "fan", [[right("topic"), centre(y)], [X.queue - 3, centre(TOP + row * ROW)]], [0, -20]);
     }
     forward.forEach((lane, row) => {
@@ -167,7 +171,7 @@ export function drawPicture(parent) {
     for (const lane of picture.lanes) bad("stage:" + lane.queue, lane.stage);
     for (const topic of parts.topics) bad("topic:" + topic, "broker");
     flow("buyers", picture.buyers);
-    for (const topic of parts.topics) flow("published:" + topic, parts.topics.length === 1 || topic === parts.topics[0] ? picture.published : { ...picture.published, rate: 0 });
+    flow("published", picture.published);
     flow("factory", picture.factory);
     flow("reports", picture.reports);
     flow("mails", picture.mails);

@@ -120,6 +120,23 @@ async fn the_admin_listener_tells_health_and_numbers() {
 }
 
 #[tokio::test]
+async fn numbers_have_the_labels_that_the_dashboard_asks_for() {
+    let mut fleet = Fleet::new(EditionName::Donut, &["--stock", "2", "--factory-time", "100ms", "--factory-jitter", "0"]);
+    let node = fleet.start(&[], None).await;
+    let (http, admin) = (Http::new(), node.address("admin").to_owned());
+    let shop = Shop::new(EditionName::Donut, node.address("sales"));
+    assert_eq!(shop.buy("sold", 2).await.outcome, Outcome::Sold);
+    assert_eq!(shop.buy("refused", 1).await.outcome, Outcome::SoldOut);
+    // One production and one mail, which is all that a sell-out brings about.
+    let seen =
+        ["rushproof_production_lead_seconds_count ", "rushproof_mails_total{", "rushproof_messages_total{queue=\"operations_queue\""];
+    let all = |page: &String| seen.iter().all(|sample| page.contains(sample));
+    let page = wait::until("a sell-out's numbers", SOON, async || http.get(&format!("{admin}/metrics")).await.unwrap().text, all).await;
+    let (unanswered, asked) = testbed::dashboard::unanswered(&page);
+    assert!(unanswered.is_empty() && asked >= 12, "{asked} queries of the dashboard are about this shop: {unanswered:#?}\n{page}");
+}
+
+#[tokio::test]
 async fn provision_status_and_redrive_work_on_a_running_pipeline() {
     let mut fleet = Fleet::new(EditionName::Donut, &["--visibility-timeout", "1s", "--max-receive-count", "1", "--stock", "3"]);
     let node = fleet.start(&ROLES, None).await;
