@@ -11,7 +11,8 @@ REPOSITORY = "https://github.com/rushproof/rushproof/blob/main/"
 
 
 def outwards(text: str) -> str:
-    """`](../targets/donut.toml)` becomes a link to that file in the repository."""
+    """`](../targets/donut.toml)` becomes a link to that file in the repository; a picture comes as it is."""
+    text = re.sub(r"!\[([^]]*)\]\(\.\./([^)]+)\)", lambda picture: f"![{picture.group(1)}]({REPOSITORY}{picture.group(2)}?raw=true)", text)
     return re.sub(r"\]\(\.\./([^)]+)\)", lambda link: f"]({REPOSITORY}{link.group(1)})", text)
 
 
