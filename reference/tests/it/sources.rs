@@ -40,7 +40,7 @@ fn that_say(word: &str) -> Vec<String> {
 fn sql_is_made_of_constants_and_bound_values_alone() {
     // sqlx takes a statement that is no constant only inside this word. Each place says why it may.
     let allowed = [
-        // The statements of a target file, which are its author's own; they have no places that a run fills in.
+        // The statements of a target file, which are its author's own; what a run fills in is bound (`loadgen::target::statement`).
         "loadgen/src/target/database.rs",
         // One function for constants and for constants with a dialect's word in them.
         "reference/src/store/database.rs",

@@ -24,9 +24,9 @@ async fn known_as(bench: &mut Bench, text: &str) -> Ids {
     while bench.reports.try_recv().is_ok() {}
     bench.sqs("DeleteMessage", receipt(text)).await;
     loop {
-        match within("the delete to be reported", bench.reports.recv()).await.unwrap() {
-            Report::Exchange(exchange) => return exchange.ids.into_iter().next().unwrap(),
-            _ => (),
+        let report = within("the delete to be reported", bench.reports.recv()).await.unwrap();
+        if let Report::Exchange(exchange) = report {
+            return exchange.ids.into_iter().next().unwrap();
         }
     }
 }
