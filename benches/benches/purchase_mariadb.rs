@@ -4,7 +4,10 @@
 //! the naive way, one transaction per purchase on a connection of its own: look up the key, lock the row, lower it, write ledger and outbox,
 //! commit. Read the ratio, not the times. Without an installed MariaDB there is nothing to measure, and it says so.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::time::{Duration, Instant};
+
+use benches::paired::{PAIRS, paired};
+use benches::rows::{Row, Target, figure, leave};
 use futures_util::future::join_all;
 use reference::domain::{ProductId, Quantity};
 use reference::edition::EditionName;
@@ -15,6 +18,9 @@ use tokio::runtime::Runtime;
 
 /// Buyers at once.
 const BUYERS: u32 = 64;
+
+/// Of one measurement.
+const LASTING: Duration = Duration::from_secs(1);
 
 /// More than any measurement sells.
 const STOCK: i64 = 1_000_000_000;
@@ -82,12 +88,22 @@ async fn buy(pool: &MySqlPool, buyer: u32) -> Result<(), sqlx::Error> {
     tx.commit().await
 }
 
-fn purchase(criterion: &mut Criterion) {
+/// Purchases a second, 64 at a time.
+async fn rate(buy_sixty_four: impl AsyncFn()) -> f64 {
+    let (began, mut bought) = (Instant::now(), 0);
+    while began.elapsed() < LASTING {
+        buy_sixty_four().await;
+        bought += BUYERS;
+    }
+    f64::from(bought) / began.elapsed().as_secs_f64()
+}
+
+fn main() {
+    const WHAT: &str = "durable purchase on MariaDB, one product: throughput at 64 buyers";
+    const AGAINST: &str = "one transaction each, the naive way";
     if !MariaDb::is_installed() {
-        eprintln!(
-            "purchase_mariadb: not measured, because MariaDB is not installed (apt-get install --no-install-recommends mariadb-server)"
-        );
-        return;
+        let why = "MariaDB is not installed (apt-get install --no-install-recommends mariadb-server)";
+        return leave("purchase_mariadb", &[Row::absent(WHAT, AGAINST, why)]);
     }
     let runtime = Runtime::new().expect("a runtime can be built");
     let server = runtime.block_on(MariaDb::start(Keeping::OnDisk)).expect("an installed MariaDB starts");
@@ -95,16 +111,8 @@ fn purchase(criterion: &mut Criterion) {
     let (other, url) = runtime.block_on(open(&server));
     runtime.block_on(other.close());
     let pool = runtime.block_on(MySqlPoolOptions::new().max_connections(BUYERS).connect(&url)).expect("the server grants connections");
-    let mut group = criterion.benchmark_group("64 durable purchases of one product on MariaDB");
-    group.throughput(Throughput::Elements(u64::from(BUYERS)));
-    group.bench_function("as a group", |bencher| bencher.to_async(&runtime).iter(|| grouped(&store)));
-    group.bench_function("one transaction each, the naive way", |bencher| bencher.to_async(&runtime).iter(|| naive(&pool)));
-    group.finish();
+    let found =
+        paired(PAIRS, || runtime.block_on(rate(async || grouped(&store).await)), || runtime.block_on(rate(async || naive(&pool).await)));
+    let detail = format!("{}/s against {}/s", figure(found.ours.median), figure(found.theirs.median));
+    leave("purchase_mariadb", &[Row::ratio(WHAT, AGAINST, found.ratio, Some(Target::AtLeast(5.0)), detail)]);
 }
-
-criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(20);
-    targets = purchase
-}
-criterion_main!(benches);

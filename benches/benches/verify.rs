@@ -7,8 +7,10 @@ use std::ffi::OsStr;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use benches::paired::Spread;
+use benches::rows::{Row, Target, criterion_ns, figure, leave};
 use benches::sound;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use loadgen::history::HistoryReader;
@@ -18,11 +20,16 @@ use loadgen::verify::{Expectations, judge};
 /// Attempts of the large history.
 const LARGE: u64 = 10_000_000;
 
+/// The same as the harness's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn judged(path: &Path) -> Proof {
     judge(|| HistoryReader::lend(path), &Expectations::default())
 }
 
 fn small() {
+    let since = SystemTime::now();
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     let mut group = criterion.benchmark_group("verify");
@@ -34,6 +41,13 @@ fn small() {
     }
     group.finish();
     criterion.final_summary();
+    let found = |attempts: u64| criterion_ns("verify", &format!("attempts/{attempts}"), since);
+    let rows = found(10_000).zip(found(100_000)).map(|(short, long)| {
+        let ratio = Spread { low: long.low / short.high, median: long.median / short.median, high: long.high / short.low };
+        let detail = format!("{} ms against {} ms", figure(long.median / 1e6), figure(short.median / 1e6));
+        Row::ratio("judging a history of 100,000 attempts", "one of 10,000", ratio, Some(Target::AtMost(11.0)), detail)
+    });
+    leave("verify", rows.as_slice());
 }
 
 fn large(folder: &Path, report: bool) -> ExitCode {

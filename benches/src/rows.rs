@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +102,33 @@ pub fn leave(bench: &str, rows: &[Row]) {
     let text = serde_json::to_string_pretty(rows).expect("rows are made of texts and finite numbers");
     fs::write(folder.join(format!("{bench}.json")), text).expect("cargo's target folder can be written");
     print!("{}", table(rows));
+}
+
+/// What criterion found last: the median of one measurement of a group, ns, with the bounds between which it lies (95 %). None when it did not
+/// measure it, as when it only tries its benchmarks or was asked for others.
+#[must_use]
+pub fn criterion_ns(group: &str, function: &str, since: SystemTime) -> Option<Spread> {
+    #[derive(Deserialize)]
+    struct Estimates {
+        median: Estimate,
+    }
+    #[derive(Deserialize)]
+    struct Estimate {
+        point_estimate: f64,
+        confidence_interval: Bounds,
+    }
+    #[derive(Deserialize)]
+    struct Bounds {
+        lower_bound: f64,
+        upper_bound: f64,
+    }
+    let path = target().join("criterion").join(group).join(function).join("new/estimates.json");
+    if fs::metadata(&path).ok()?.modified().ok()? < since {
+        return None;
+    }
+    let Estimates { median: Estimate { point_estimate: median, confidence_interval: bounds } } =
+        serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    Some(Spread { low: bounds.lower_bound, median, high: bounds.upper_bound })
 }
 
 /// All rows that were left, by the name of their benchmark. What an older version left and cannot be read any more is not among them.

@@ -12,6 +12,10 @@ use benches::{generator, proxies, servers};
 
 const USAGE: &str = "stand shop | durable FOLDER GROUP-LIMIT | broker | pipeline FOLDER FACTORY-TIME | load ADDRESS RATE SECONDS | proxy ADDRESS | tap ADDRESS FOLDER";
 
+/// The same as the programs that are measured in its place.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -29,14 +33,9 @@ fn main() -> ExitCode {
 
 /// The whole pipeline in one process, with nothing in stock and a factory that has no mood of its own.
 fn pipeline<'a>(folder: &'a str, factory_time: &'a str) -> impl Iterator<Item = &'a str> {
-    ["reference", "serve", "--ready", "json", "--exit-with-parent", "--data", folder, "--stock", "0"].into_iter().chain([
-        "--factory-time",
-        factory_time,
-        "--factory-jitter",
-        "0ms",
-        "--factory-answer-time",
-        "0ms",
-    ])
+    ["reference", "serve", "--ready", "json", "--exit-with-parent", "--log-level", "warn", "--data", folder, "--stock", "0"]
+        .into_iter()
+        .chain(["--factory-time", factory_time, "--factory-jitter", "0ms", "--factory-answer-time", "0ms"])
 }
 
 async fn play(words: &[&str]) -> Result<(), Box<dyn Error>> {

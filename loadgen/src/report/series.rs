@@ -67,12 +67,11 @@ impl Listener for Builder {
 }
 
 impl Builder {
-    /// `planned`: arrivals that the plan wants in each second of the load, if the plan is at hand; empty where buyers decide (closed load).
+    /// `planned`: arrivals that the plan wants in each second of the load, if it is at hand and not left to the buyers (closed load).
     #[must_use]
-    pub fn new(planned: Option<Vec<u64>>) -> Self {
-        let closed = planned.as_ref().is_some_and(Vec::is_empty);
+    pub fn new(planned: Option<Vec<u64>>, arrivals: Arrivals) -> Self {
         Builder {
-            arrivals: if closed { Arrivals::Closed } else { Arrivals::Open },
+            arrivals,
             planned: planned.filter(|seconds| !seconds.is_empty()),
             width: FIRST_WIDTH_US,
             last: 0,
@@ -229,9 +228,8 @@ impl Builder {
         // What a hostile request waits for is nobody's latency; its answer is counted all the same.
         if attempt.kind != OpKind::Hostile {
             self.times(at, &attempt, complete);
-            if complete.outcome == Outcome::Ok || complete.answer == Answer::SoldOut {
-                self.faults.served(self.bucket(attempt.invoked));
-            }
+            let served = complete.outcome == Outcome::Ok || complete.answer == Answer::SoldOut;
+            self.faults.answered(self.bucket(attempt.invoked), served, at.saturating_sub(attempt.invoked));
         }
         if let Some(order) = answered.newly_sold {
             let pieces = complete.quantity.and_then(|pieces| i64::try_from(pieces).ok()).unwrap_or(order.pieces);

@@ -49,10 +49,11 @@ pub fn defect_of(folder: &RunFolder) -> Result<Option<Defect>, JudgeError> {
 /// [`JudgeError`] when the history cannot be opened; one that is cut off is judged as far as it goes.
 pub fn judge(folder: &RunFolder, plan: &Plan, measured: Measured) -> Result<(RunResult, Histograms), JudgeError> {
     let history = folder.history();
-    let proof = verify::judge(|| HistoryReader::lend(&history), &expectations(plan));
+    let expectations = expectations(plan);
+    let proof = verify::judge(|| HistoryReader::lend(&history), &expectations);
 
     // Read again, so that what the proof and what the curves must remember never stands in memory together.
-    let mut series = Builder::new(Some(plan.summary().per_second.clone()));
+    let mut series = Builder::new(Some(plan.summary().per_second.clone()), expectations.arrivals);
     // The proof says what is missing; the curves end where the history does.
     let _ = HistoryReader::lend(&history)?.tell(&mut series);
     let digest = series.finish();
@@ -140,7 +141,7 @@ pub(crate) fn expectations(plan: &Plan) -> Expectations {
         max_mails_per_episode: scenario.limits.mails_per_episode.unwrap_or(Expectations::default().max_mails_per_episode),
         arrivals: match scenario.traffic {
             Traffic::Open { .. } => Arrivals::Open,
-            Traffic::Closed { .. } => Arrivals::Closed,
+            Traffic::Closed { users, .. } => Arrivals::Closed { users: u64::from(users) },
         },
         consumers: match (&scenario.target, scenario.edition) {
             (Some(target), _) => target.consumers(),

@@ -138,7 +138,7 @@ async fn shop(common: &Common, until: Instant) -> Result<Target, ShardError> {
 
 /// All times of a history.
 fn times(history: &Path) -> Result<crate::result::latency::Histograms, ShardError> {
-    let mut series = Builder::new(None);
+    let mut series = Builder::new(None, crate::verify::expectations::Arrivals::Open);
     for line in HistoryReader::open(history)? {
         series.line(&line?);
     }

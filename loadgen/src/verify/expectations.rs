@@ -74,7 +74,10 @@ pub enum Arrivals {
     /// They arrive by the clock.
     Open,
     /// A fixed number of them, each waiting for its answer.
-    Closed,
+    Closed {
+        /// How many.
+        users: u64,
+    },
 }
 
 /// A fault that the plan contains, and that must show up in the history.

@@ -100,7 +100,7 @@ fn decay(model: &Model, bound: Micros, findings: &mut Findings) {
     let begin = seconds_of_load.iter().position(|second| second.offered > 0).unwrap_or(0);
     // The first of them may be cut short, and does not count.
     let Some(beginning) = seconds_of_load.get(begin..begin + 1 + BEGINNING) else { return };
-    let Some(baseline) = Baseline::of(beginning, model.arrivals) else { return };
+    let Some(baseline) = Baseline::of(beginning, SECOND, model.arrivals) else { return };
     let good = seconds_of_load.iter().rposition(|second| baseline.is_reached_by(*second));
     let fell = good.map_or(0, |second| (second as u64 + 1) * SECOND);
     // Seconds in which nobody came say nothing.
@@ -124,7 +124,7 @@ fn throughput(model: &Model, (first, healed): (Micros, Micros), bound: Micros, f
     }
     let place = |at: Micros| usize::try_from(at / SECOND).unwrap_or(usize::MAX);
     let before = model.seconds.get(..place(first).min(model.seconds.len())).unwrap_or(&[]);
-    let Some(baseline) = Baseline::of(before, model.arrivals).filter(|_| first != NEVER) else {
+    let Some(baseline) = Baseline::of(before, SECOND, model.arrivals).filter(|_| first != NEVER) else {
         findings.missing("there is no full second of load before the first fault, so no baseline to come back to".to_owned());
         return;
     };

@@ -15,6 +15,7 @@ use loadgen::plan::{Part, Plan};
 use loadgen::report::series::Builder;
 use loadgen::result::latency::{Histograms, histogram};
 use loadgen::scenario::{EditionName, Scenario};
+use loadgen::verify::expectations::Arrivals;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -82,7 +83,7 @@ async fn run(plan: &Plan, address: &str, clock: RunClock, path: &Path) -> (LoadR
     };
     let report = load::run(input).await.unwrap();
     history.finish(false).unwrap();
-    let mut series = Builder::new(None);
+    let mut series = Builder::new(None, Arrivals::Open);
     for line in HistoryReader::open(path).unwrap() {
         series.line(&line.unwrap());
     }

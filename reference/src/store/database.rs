@@ -3,6 +3,20 @@
 //! A [`Statement`] is one text for both, with its values beside it; where the two differ in a word, the [`Dialect`] of the connection has
 //! that word. Rows come back as tuples.
 
+/// The query of one database, made from a statement: the same few calls on two families of types.
+macro_rules! bound {
+    ($query:expr, $values:expr) => {
+        $values.into_iter().fold($query, |query, value| match value {
+            Value::Integer(number) => query.bind(number),
+            Value::Text(text) => query.bind(text),
+            Value::Bytes(bytes) => query.bind(bytes),
+            Value::Null => query.bind(None::<String>),
+        })
+    };
+}
+
+pub(crate) mod batch;
+
 use std::time::Duration;
 
 #[cfg(feature = "mysql")]
@@ -195,18 +209,6 @@ pub(crate) fn padded<T: Clone>(mut values: Vec<T>) -> Vec<T> {
         values.resize(values.len().next_power_of_two(), last);
     }
     values
-}
-
-/// The query of one database, made from a statement: the same few calls on two families of types.
-macro_rules! bound {
-    ($query:expr, $values:expr) => {
-        $values.into_iter().fold($query, |query, value| match value {
-            Value::Integer(number) => query.bind(number),
-            Value::Text(text) => query.bind(text),
-            Value::Bytes(bytes) => query.bind(bytes),
-            Value::Null => query.bind(None::<String>),
-        })
-    };
 }
 
 impl Statement {

@@ -27,6 +27,8 @@ pub(super) struct Faults {
     strikes: Column<Sum>,
     offered: Column<Sum>,
     served: Column<Sum>,
+    /// How long what was sent in a bucket waited, µs.
+    waited: Column<Sum>,
     orders: Column<Sum>,
     retries: Column<Sum>,
     republished: Column<Sum>,
@@ -96,9 +98,10 @@ impl Faults {
         self.orders.add(bucket, i64::from(opens_an_order));
     }
 
-    /// The attempt that was sent then was served.
-    pub(super) fn served(&mut self, sent: usize) {
-        self.served.add(sent, 1);
+    /// The attempt that was sent then was answered after so long.
+    pub(super) fn answered(&mut self, sent: usize, served: bool, after: Micros) {
+        self.served.add(sent, i64::from(served));
+        self.waited.add(sent, i64::try_from(after).unwrap_or(i64::MAX));
     }
 
     /// An attempt repeats an order that was begun then.
@@ -119,7 +122,8 @@ impl Faults {
 
     /// Merges neighbouring buckets.
     pub(super) fn halve(&mut self) {
-        for column in [&mut self.strikes, &mut self.offered, &mut self.served, &mut self.orders, &mut self.retries, &mut self.republished] {
+        let Self { strikes, offered, served, waited, orders, retries, republished, .. } = self;
+        for column in [strikes, offered, served, waited, orders, retries, republished] {
             column.halve();
         }
         self.most_waiting.halve();
@@ -128,7 +132,9 @@ impl Faults {
 
     /// Hands spans and strikes to the series, whose phases are complete, and computes the recovery.
     pub(super) fn finish(self, arrivals: Arrivals, series: &mut Series) -> Recovery {
-        let Faults { mut rules, beyond, strikes, offered, served, orders, retries, republished, most_waiting, least_waiting, .. } = self;
+        let Faults {
+            mut rules, beyond, strikes, offered, served, waited, orders, retries, republished, most_waiting, least_waiting, ..
+        } = self;
         if rules.is_empty() {
             return Recovery::default();
         }
@@ -139,12 +145,12 @@ impl Faults {
             .map(|(rule, span)| FaultSpan { rule: rule.name.clone(), from: span.from, effective: span.effective, to: span.to })
             .collect();
         series.strikes = strikes.counts(buckets);
-        let seconds = offered.counts(buckets).into_iter().zip(served.counts(buckets));
+        let seconds = offered.counts(buckets).into_iter().zip(served.counts(buckets)).zip(waited.counts(buckets));
         let read = Read {
             width: series.bucket_us,
             arrivals,
             load_ended: series.phases.iter().find(|span| span.phase == crate::history::event::Phase::Load).map(|load| load.to),
-            seconds: seconds.map(|(offered, served)| Second { offered, served }).collect(),
+            seconds: seconds.map(|((offered, served), waited)| Second { offered, served, waited }).collect(),
             orders: orders.counts(buckets),
             retries: retries.counts(buckets),
             republished: republished.counts(buckets),
@@ -184,7 +190,7 @@ impl Read {
     fn recovery(&self, rules: &[Rule], not_listed: u64) -> Recovery {
         let first = rules.first().map_or(Micros::MAX, Rule::from);
         let before = ..self.place(first).min(self.seconds.len());
-        let baseline = Baseline::of(&self.seconds[before], self.arrivals);
+        let baseline = Baseline::of(&self.seconds[before], self.width, self.arrivals);
         let backlog = self.most_waiting[before].iter().flatten().max().copied();
         let faults = rules.iter().map(|rule| self.fault(rule, baseline.as_ref(), backlog)).collect();
         let before = Before {

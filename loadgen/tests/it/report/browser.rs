@@ -115,7 +115,7 @@ async fn an_unknown_says_what_is_missing() {
 
 #[tokio::test]
 async fn a_run_in_which_nothing_happened_is_shown_as_such() {
-    let digest = loadgen::report::series::Builder::new(None).finish();
+    let digest = loadgen::report::series::Builder::new(None, loadgen::verify::expectations::Arrivals::Open).finish();
     let like = sample::result(Shape::default(), proofs::unknown());
     let empty = digest.into_result(like.run, like.proof, like.cost);
     let shown = show("empty", &empty).await;

@@ -67,7 +67,7 @@ fn sold_in_ledger(key: &str) -> Line {
 }
 
 fn read(lines: &[Line]) -> Digest {
-    let mut builder = Builder::new(None);
+    let mut builder = Builder::new(None, loadgen::verify::expectations::Arrivals::Open);
     lines.iter().for_each(|line| builder.line(line));
     builder.finish()
 }
@@ -139,7 +139,7 @@ fn columns_add_up_to_the_totals() {
 
 #[test]
 fn a_run_of_a_day_needs_no_more_buckets_than_one_of_twenty_minutes() {
-    let mut builder = Builder::new(Some(vec![1; 86_400]));
+    let mut builder = Builder::new(Some(vec![1; 86_400]), loadgen::verify::expectations::Arrivals::Open);
     builder.line(&header(1_000_000));
     for second in 0..86_400 {
         let at = second * SECOND;
@@ -241,7 +241,7 @@ fn a_fault_that_comes_and_goes_is_measured_from_its_last_heal() {
 
 /// Bytes of the page about a run of so many attempts, ten a second.
 fn page_about(attempts: u64) -> usize {
-    let mut builder = Builder::new(None);
+    let mut builder = Builder::new(None, loadgen::verify::expectations::Arrivals::Open);
     builder.line(&header(1_000_000));
     for op in 0..attempts {
         let at = (op + 1) * SECOND / 10;

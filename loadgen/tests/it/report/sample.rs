@@ -350,7 +350,7 @@ impl Shop {
 
 /// What that history says.
 pub(super) fn digest(shape: Shape) -> Digest {
-    let mut builder = Builder::new(Some(curve()));
+    let mut builder = Builder::new(Some(curve()), loadgen::verify::expectations::Arrivals::Open);
     history(shape).iter().for_each(|line| builder.line(line));
     builder.finish()
 }

@@ -16,16 +16,16 @@ use super::story::{Story, judge_lines, of};
 #[derive(Debug, Clone)]
 struct Bounds {
     recovery_ms: u64,
-    closed_arrivals: bool,
+    /// None where they come by the clock.
+    users: Option<u64>,
     redriven: bool,
     mails: u64,
     load_ends: u64,
 }
 
 fn bounds() -> impl Strategy<Value = Bounds> {
-    (prop_oneof![Just(30_000u64), 0u64..6_000], any::<bool>(), any::<bool>(), 0u64..4, 2_500u64..20_000).prop_map(
-        |(recovery_ms, closed_arrivals, redriven, mails, load_ends)| Bounds { recovery_ms, closed_arrivals, redriven, mails, load_ends },
-    )
+    (prop_oneof![Just(30_000u64), 0u64..6_000], proptest::option::of(1u64..20), any::<bool>(), 0u64..4, 2_500u64..20_000)
+        .prop_map(|(recovery_ms, users, redriven, mails, load_ends)| Bounds { recovery_ms, users, redriven, mails, load_ends })
 }
 
 /// The history of a damaged run.
@@ -34,7 +34,7 @@ fn damaged(chance: &Chance, damages: &[Damage], bounds: &Bounds) -> (Story, Vec<
     story.push(Final::Stock { product: OTHER.to_owned(), stock: 5 });
     story.load_ends = bounds.load_ends;
     story.expectations.recovery_bound = bounds.recovery_ms * 1_000;
-    story.expectations.arrivals = if bounds.closed_arrivals { Arrivals::Closed } else { Arrivals::Open };
+    story.expectations.arrivals = bounds.users.map_or(Arrivals::Open, |users| Arrivals::Closed { users });
     story.expectations.dead_letters_redriven = bounds.redriven;
     story.expectations.max_mails_per_episode = bounds.mails;
     story.expectations.faults.push(PlannedFault { rule: POISON_RULE.to_owned(), poison: true });

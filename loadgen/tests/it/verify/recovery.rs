@@ -51,9 +51,8 @@ fn a_load_that_ends_right_after_the_heal_leaves_recovery_undecided() {
     assert_eq!(of(&proof, RecoversInTime).judgement, Judgement::Undecided);
 }
 
-#[test]
-fn with_closed_arrivals_the_number_served_must_come_back() {
-    // From 6 s on only one attempt a second is made, and it is served: all is well by share, nothing is well by number.
+/// From 6 s on only one attempt a second is made, and it is served, after so many ms: all is well by share, nothing is well by number.
+fn thinned_out(answered_after: u64) -> Story {
     let mut story = faulty(3..6);
     let keep: Vec<u64> = story
         .lines
@@ -68,9 +67,26 @@ fn with_closed_arrivals_the_number_served_must_come_back() {
         Event::Complete(complete) => keep.contains(&complete.op),
         _ => true,
     });
+    for line in story.lines.iter_mut().filter(|line| line.at >= 6_000_000 && matches!(line.event, Event::Complete(_))) {
+        line.at += (answered_after - 5) * 1_000;
+    }
+    story
+}
+
+#[test]
+fn with_closed_arrivals_buyers_who_wait_longer_are_a_loss() {
+    // One buyer, ten rounds a second: he waits for 5 ms and rests for 95.
+    let mut story = thinned_out(900);
     story.violates(&[]);
-    story.expectations.arrivals = Arrivals::Closed;
+    story.expectations.arrivals = Arrivals::Closed { users: 1 };
     story.violates(&[RecoversInTime]);
+}
+
+#[test]
+fn with_closed_arrivals_buyers_who_stay_away_for_reasons_of_their_own_are_none() {
+    let mut story = thinned_out(5);
+    story.expectations.arrivals = Arrivals::Closed { users: 1 };
+    story.violates(&[]);
 }
 
 #[test]

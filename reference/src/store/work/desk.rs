@@ -7,15 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::{EventId, ProductId, ProductionId};
-use crate::store::database::{Value, marks, padded, sql, sql_of};
+use crate::store::database::batch::{MOST_ROWS, execute_together, insert_rows};
+use crate::store::database::{Statement, Value, padded, sql};
 use crate::store::{IdempotencyKey, Product, StoreError, read};
 
 use super::Tx;
 use super::production::Open;
 use super::purchase::EarlierRow;
-
-/// Most values in one statement of many rows, well below what either database takes.
-const MOST_ROWS: usize = 64;
 
 /// What a piece of work will ask for.
 pub(crate) struct Wanted<'w> {
@@ -123,19 +121,23 @@ impl Tx<'_> {
 
     /// Writes what is to be written. What is in hand stays valid.
     pub(crate) async fn flush(&mut self) -> Result<(), StoreError> {
-        for (product, pieces) in std::mem::take(&mut self.desk.taken) {
-            self.lower_stock(&product, pieces).await?;
-        }
-        for (production, pieces) in std::mem::take(&mut self.desk.gathered) {
-            sql("UPDATE productions SET quantity = quantity + ? WHERE production_id = ?")
-                .bind(pieces)
-                .bind(production)
-                .execute(&mut *self.conn)
-                .await?;
-        }
+        let taken = std::mem::take(&mut self.desk.taken);
+        let mut script: Vec<Statement> = taken.iter().map(|(product, pieces)| lower_stock(product, *pieces)).collect();
+        script.extend(std::mem::take(&mut self.desk.gathered).into_iter().map(|(production, pieces)| {
+            sql("UPDATE productions SET quantity = quantity + ? WHERE production_id = ?").bind(pieces).bind(production)
+        }));
         let (orders, messages) = (std::mem::take(&mut self.desk.orders), std::mem::take(&mut self.desk.messages));
-        self.insert(super::purchase::INSERT_ORDERS, orders).await?;
-        self.insert("INSERT INTO outbox (event_id, message) VALUES", messages).await
+        let dialect = self.conn.dialect();
+        script.extend(insert_rows(dialect, super::purchase::INSERT_ORDERS, orders));
+        script.extend(insert_rows(dialect, "INSERT INTO outbox (event_id, message)", messages));
+        let found = execute_together(script, &mut *self.conn).await?;
+        match taken.iter().zip(found).find(|(_, found)| *found != 1) {
+            None => Ok(()),
+            Some(((product, pieces), _)) => Err(StoreError::Corrupt {
+                what: "products.stock",
+                found: format!("less than the {pieces} pieces of {product} that were locked"),
+            }),
+        }
     }
 
     /// Writes what is to be written, and forgets what is in hand: what comes now may change it, and looks for itself.
@@ -144,30 +146,10 @@ impl Tx<'_> {
         self.desk = Desk::default();
         Ok(())
     }
+}
 
-    /// The conditional decrement. There was enough when it was decided, and the row has been locked since, so the condition only finds what
-    /// must not be: a stock that was changed past the lock.
-    async fn lower_stock(&mut self, product: &ProductId, pieces: i64) -> Result<(), StoreError> {
-        let done = sql("UPDATE products SET stock = stock - ? WHERE product_id = ? AND stock >= ?")
-            .bind(pieces)
-            .bind(&product.0)
-            .bind(pieces)
-            .execute(&mut *self.conn)
-            .await?;
-        if done == 1 {
-            return Ok(());
-        }
-        Err(StoreError::Corrupt { what: "products.stock", found: format!("less than the {pieces} pieces of {product} that were locked") })
-    }
-
-    /// Inserts rows, many at a time: in runs of powers of two, so that a handful of statements, prepared once, serves every number.
-    async fn insert<const N: usize>(&mut self, into: &'static str, rows: Vec<[Value; N]>) -> Result<(), StoreError> {
-        let mut rows = rows.into_iter();
-        while rows.len() > 0 {
-            let run = (1 << rows.len().ilog2()).min(MOST_ROWS);
-            let places = vec![format!("({})", marks(N)); run].join(", ");
-            sql_of(format!("{into} {places}")).bind_all(rows.by_ref().take(run).flatten()).execute(&mut *self.conn).await?;
-        }
-        Ok(())
-    }
+/// The conditional decrement. There was enough when it was decided, and the row has been locked since, so the condition only finds what must not be: a
+/// stock that was changed past the lock.
+fn lower_stock(product: &ProductId, pieces: i64) -> Statement {
+    sql("UPDATE products SET stock = stock - ? WHERE product_id = ? AND stock >= ?").bind(pieces).bind(&product.0).bind(pieces)
 }

@@ -118,7 +118,7 @@ async fn take_from_stock(tx: &mut Tx<'_>, product: &Product, quantity: Quantity)
 
 /// Begins the statement that writes rows of the ledger, with the columns in the order of [`record`].
 pub(super) const INSERT_ORDERS: &str = "INSERT INTO orders (order_id, idempotency_key, fingerprint, product_id, quantity, outcome, stock_left, \
-     production_id, shortage, requester, created_at) VALUES";
+     production_id, shortage, requester, created_at)";
 
 /// Writes the ledger row and the message for operations.
 async fn record(tx: &mut Tx<'_>, purchase: &Purchase, product: &Product, answer: &PurchaseAnswer, shortage: i64) -> Result<(), StoreError> {

@@ -74,11 +74,11 @@ impl Model {
             return;
         };
         let served = complete.outcome == Outcome::Ok || complete.answer == Answer::SoldOut;
-        if served
-            && attempt.kind != OpKind::Hostile
+        if attempt.kind != OpKind::Hostile
             && let Some(second) = self.second(attempt.invoked)
         {
-            second.served += 1;
+            second.served += u64::from(served);
+            second.waited = second.waited.saturating_add(at.saturating_sub(attempt.invoked));
         }
         match (attempt.kind, complete.outcome) {
             (OpKind::Browse, Outcome::Ok) => self.attempts.browsed += 1,

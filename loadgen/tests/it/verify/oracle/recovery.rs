@@ -55,23 +55,31 @@ fn since(facts: &Facts<'_>, so: fn(&Sample) -> bool) -> Option<Micros> {
     samples.get(noisy).map(|(at, _)| *at)
 }
 
-/// Attempts sent within one second, and how many of them were served.
-fn traffic(facts: &Facts<'_>, second: u64) -> (u64, u64) {
-    let (mut offered, mut served) = (0, 0);
-    for line in facts.lines {
-        let Event::Invoke(invoke) = &line.event else { continue };
-        if invoke.kind == OpKind::Hostile || line.at / SECOND != second {
+/// Attempts sent within one second, how many of them were served, and how long they waited in all.
+#[derive(Clone, Copy, Default)]
+struct Traffic {
+    offered: u64,
+    served: u64,
+    waited: Micros,
+}
+
+fn traffic(facts: &Facts<'_>, second: u64) -> Traffic {
+    let mut traffic = Traffic::default();
+    for sent in facts.lines {
+        let Event::Invoke(invoke) = &sent.event else { continue };
+        if invoke.kind == OpKind::Hostile || sent.at / SECOND != second {
             continue;
         }
-        offered += 1;
-        served += facts.lines.iter().any(|line| match &line.event {
-            Event::Complete(complete) => {
-                complete.op == invoke.op && (complete.outcome == Outcome::Ok || complete.answer == Answer::SoldOut)
+        traffic.offered += 1;
+        for line in facts.lines {
+            let Event::Complete(complete) = &line.event else { continue };
+            if complete.op == invoke.op {
+                traffic.waited += line.at.saturating_sub(sent.at);
+                traffic.served += u64::from(complete.outcome == Outcome::Ok || complete.answer == Answer::SoldOut);
             }
-            _ => false,
-        }) as u64;
+        }
     }
-    (offered, served)
+    traffic
 }
 
 pub(super) fn it_recovers(facts: &Facts<'_>, expectations: &Expectations) -> Opinion {
@@ -117,61 +125,67 @@ pub(super) fn idled_away(facts: &Facts<'_>, bound: Micros) -> bool {
     }
 }
 
-/// Seconds of load, whole ones: when each was, what was offered, what was served. Seconds in which nobody came are left out.
-fn seconds_of_load(facts: &Facts<'_>, until: Micros) -> Vec<(u64, u64, u64)> {
+/// Seconds of load, whole ones: when each was, and what came. Seconds in which nobody came are left out.
+fn seconds_of_load(facts: &Facts<'_>, until: Micros) -> Vec<(u64, Traffic)> {
     let whole = (0..until / SECOND).map(|second| (second, traffic(facts, second)));
-    whole.filter(|(_, (offered, _))| *offered > 0).map(|(second, (offered, served))| (second, offered, served)).collect()
+    whole.filter(|(_, traffic)| traffic.offered > 0).collect()
 }
 
 /// Without any fault: for longer than the bound, up to the end, no second in which anybody came was as good as the first five.
 fn stays_down(facts: &Facts<'_>, load_ended: Micros, expectations: &Expectations) -> bool {
     let seconds = seconds_of_load(facts, load_ended);
-    let Some((began, ..)) = seconds.first().filter(|(began, ..)| began + 6 <= load_ended / SECOND) else { return false };
+    let Some((began, _)) = seconds.first().filter(|(began, _)| began + 6 <= load_ended / SECOND) else { return false };
     let Some(baseline) = Baseline::of(facts, began + 1..began + 6, expectations) else { return false };
-    let bad = seconds.iter().rev().take_while(|(_, offered, served)| !baseline.is_reached(*offered, *served)).count() as u64;
+    let bad = seconds.iter().rev().take_while(|(_, traffic)| !baseline.is_reached(*traffic)).count() as u64;
     bad * SECOND > expectations.recovery_bound
 }
 
 /// What was served before anything went wrong.
 struct Baseline {
-    offered: u64,
-    served: u64,
+    sum: Traffic,
     seconds: u64,
     arrivals: Arrivals,
 }
 
 impl Baseline {
     fn of(facts: &Facts<'_>, seconds: std::ops::Range<u64>, expectations: &Expectations) -> Option<Self> {
-        let (mut offered, mut served) = (0, 0);
+        let mut sum = Traffic::default();
         for second in seconds.clone() {
-            let (more_offered, more_served) = traffic(facts, second);
-            offered += more_offered;
-            served += more_served;
+            let more = traffic(facts, second);
+            sum.offered += more.offered;
+            sum.served += more.served;
+            sum.waited += more.waited;
         }
         let seconds = seconds.end.saturating_sub(seconds.start);
-        (offered > 0 && served > 0).then_some(Self { offered, served, seconds, arrivals: expectations.arrivals })
+        (sum.offered > 0 && sum.served > 0).then_some(Self { sum, seconds, arrivals: expectations.arrivals })
     }
 
-    fn is_reached(&self, offered: u64, served: u64) -> bool {
-        let target = match self.arrivals {
-            Arrivals::Open => offered * self.served * 90 / (self.offered * 100),
-            Arrivals::Closed => self.served * 90 / (self.seconds * 100),
+    fn is_reached(&self, traffic: Traffic) -> bool {
+        let good_enough = match self.arrivals {
+            Arrivals::Open => traffic.served >= traffic.offered * self.sum.served * 90 / (self.sum.offered * 100),
+            Arrivals::Closed { users } => {
+                let (users, seconds) = (u128::from(users), u128::from(self.seconds));
+                let [offered, served, waited] = [traffic.offered, traffic.served, traffic.waited].map(u128::from);
+                let [before, served_before, waited_before] = [self.sum.offered, self.sum.served, self.sum.waited].map(u128::from);
+                // A buyer's round, in µs, times all attempts before and now: he rests as before and waits as now.
+                let all_the_time = users * seconds * u128::from(SECOND);
+                let round = all_the_time.saturating_sub(waited_before) * offered + waited * before;
+                let might = 10 * all_the_time * before * served;
+                10 * served * seconds >= 9 * served_before || might >= 9 * served_before * round
+            }
         };
-        offered > 0 && served >= target
+        traffic.offered > 0 && good_enough
     }
 }
 
 fn throughput(facts: &Facts<'_>, (first, healed, load_ended): (Micros, Micros, Micros), expectations: &Expectations) -> Opinion {
     let bound = expectations.recovery_bound;
-    let busy: Vec<u64> = (0..=load_ended / SECOND).filter(|second| traffic(facts, *second).0 > 0).collect();
+    let busy: Vec<u64> = (0..=load_ended / SECOND).filter(|second| traffic(facts, *second).offered > 0).collect();
     let Some(began) = busy.first() else { return Opinion::Open };
     // The second in which buyers began to come, and the one in which the fault struck, are not whole.
     let last = busy.last().copied().unwrap_or(0);
     let Some(baseline) = Baseline::of(facts, began + 1..(first / SECOND).min(last + 1), expectations) else { return Opinion::Open };
-    let is_back = |second: u64| {
-        let (offered, served) = traffic(facts, second);
-        baseline.is_reached(offered, served)
-    };
+    let is_back = |second: u64| baseline.is_reached(traffic(facts, second));
     match (healed / SECOND + 1..load_ended / SECOND).find(|second| is_back(*second)) {
         Some(second) if second * SECOND - healed > bound => Opinion::Wrong,
         Some(_) => Opinion::Right,
