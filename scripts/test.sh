@@ -40,6 +40,8 @@ need "command -v curl" curl
 need "python3 -c 'import sqlite3'" python3
 # Tests start servers of their own; none is left running, and what the package would start at boot is of no use here.
 need "command -v mariadbd || [ -x /usr/sbin/mariadbd ]" mariadb-server
+# Sets the clock of single processes.
+need "ls /usr/lib/*/faketime/libfaketimeMT.so.1" faketime
 
 tools=$PWD/target/tools
 # tool COMMAND FILE PACKAGE...: installs Python packages into target/tools when the command fails and the file is not there yet.

@@ -20,10 +20,6 @@ use loadgen::verify::{Expectations, judge};
 /// Attempts of the large history.
 const LARGE: u64 = 10_000_000;
 
-/// The same as the harness's own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn judged(path: &Path) -> Proof {
     judge(|| HistoryReader::lend(path), &Expectations::default())
 }

@@ -1,14 +1,15 @@
 //! Boot: the reference pipeline as processes of its own, on free ports, ready to be bought from.
 //!
 //! Every role is this program again (`loadgen reference serve …`), so one binary suffices and a killed role is really killed. What they
-//! share (database, broker journal) stands in a temporary folder that goes when the [`System`] is dropped, or the process is killed ([`workplace`]).
+//! share (database, broker journal) stands in a temporary folder that goes when the [`System`] is dropped, or the process is killed ([`janitor`]).
 
 mod attach;
 pub mod crew;
+pub mod janitor;
 mod layout;
 pub mod role;
 pub mod whereabouts;
-pub mod workplace;
+pub(crate) mod workplace;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 pub use self::layout::ROLES;
 
 use self::crew::Crew;
+use self::janitor::Debt;
 use self::layout::Layout;
 use self::role::{RoleError, UnaskedEnd};
 use self::whereabouts::Whereabouts;
@@ -102,7 +104,7 @@ pub struct System {
     /// The database that was taken for this run, where it is a server's.
     scratch: Option<Scratch>,
     // Last, so that it goes when the processes are gone.
-    _data: Option<Arc<Workplace>>,
+    data: Option<Arc<Workplace>>,
 }
 
 /// The pipeline's queues, as an observer sees them.
@@ -122,31 +124,37 @@ impl System {
     /// # Errors
     /// [`BootError`]; whatever was started is ended again.
     pub async fn boot(orders: &BootOrders<'_>, recorder: &Recorder, hops: &Hops) -> Result<Self, BootError> {
+        let data = Arc::new(Workplace::open().map_err(BootError::Folder)?);
         let scratch = match &orders.ground.database {
-            Some(url) => Some(Scratch::take(url).await?),
+            Some(url) => Some(Scratch::take(url, |made| data.owes(&Debt::Database(made.clone()))).await?),
             None => None,
         };
-        let booted = Self::boot_on(scratch.as_ref(), orders, recorder, hops).await;
+        let booted = Self::boot_on(scratch.as_ref(), &data, orders, recorder, hops).await;
         match booted {
             Ok(mut system) => {
-                system.scratch = scratch;
+                (system.scratch, system.data) = (scratch, Some(data));
                 Ok(system)
             }
             Err(error) => {
-                discard(scratch).await;
+                discard(scratch, &data).await;
                 Err(error)
             }
         }
     }
 
-    async fn boot_on(scratch: Option<&Scratch>, orders: &BootOrders<'_>, recorder: &Recorder, hops: &Hops) -> Result<Self, BootError> {
+    async fn boot_on(
+        scratch: Option<&Scratch>,
+        data: &Workplace,
+        orders: &BootOrders<'_>,
+        recorder: &Recorder,
+        hops: &Hops,
+    ) -> Result<Self, BootError> {
         let BootOrders { scenario, seed, defect, logs, .. } = *orders;
         // Queues are made here, and some mistakes are made in making them.
         if let Some(defect) = defect {
             defects::ask_for(defect);
         }
         let edition = edition_of(scenario);
-        let data = Arc::new(Workplace::open().map_err(BootError::Folder)?);
         let crew = Crew::new(recorder);
         let mut layout = Layout::new(scenario, seed, defect, data.path(), logs);
         if let Some(scratch) = scratch {
@@ -199,7 +207,7 @@ impl System {
             database_url: layout.database_url().to_owned(),
             queues,
             scratch: None,
-            _data: Some(data),
+            data: None,
         })
     }
 
@@ -225,7 +233,9 @@ impl System {
     /// Ends the roles, those that take work first, those that others need last. Each finishes what it took.
     pub async fn stop(self) {
         self.crew.stop().await;
-        discard(self.scratch).await;
+        if let Some(data) = &self.data {
+            discard(self.scratch, data).await;
+        }
     }
 }
 
@@ -236,12 +246,14 @@ fn strikes_database(planned: &chaos::plan::Plan) -> bool {
     by_rule || planned.incidents.iter().any(|incident| incident.what.hop().is_some_and(there))
 }
 
-/// Drops what was made for the run. Not to be able to is a pity, and no reason to doubt the run.
-async fn discard(scratch: Option<Scratch>) {
+/// Drops what was made for the run. Not to be able to is a pity, and no reason to doubt the run; the janitor tries again.
+async fn discard(scratch: Option<Scratch>, data: &Workplace) {
     let Some(scratch) = scratch else { return };
-    let url = store::shown(scratch.url());
-    if let Err(error) = scratch.discard().await {
-        tracing::warn!(%error, url, "the database that was made for this run is still there");
+    let (url, made) = (store::shown(scratch.url()), scratch.made().cloned());
+    match (scratch.discard().await, made) {
+        (Ok(()), Some(made)) => data.paid(&Debt::Database(made)),
+        (Ok(()), None) => (),
+        (Err(error), _) => tracing::warn!(%error, url, "the database that was made for this run is still there"),
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `stranger` | the target, running, with everything around it that the harness plays |
 //! | `process`, [`leash`] | its processes: none of them outlives the run |
 //! | `factory`, `queues` | the legacy factory, SQS, SNS and SES, as its file describes them |
-//! | `view`, `access`, `ask`, `database` | what can be seen of it, now and in the end |
+//! | `view`, `access`, `ask`, `database`, `statement` | what can be seen of it, now and in the end |
 
 mod access;
 pub mod answer;
@@ -24,6 +24,7 @@ mod process;
 mod queues;
 mod shipped;
 pub mod speech;
+mod statement;
 mod stranger;
 pub mod template;
 mod view;
@@ -42,7 +43,9 @@ pub use self::stranger::{Stranger, StrangerError};
 pub use self::view::View;
 
 use self::answer::{Extract, Rule};
+use self::parse::Purpose;
 use self::speech::{RequestTemplate, Speech};
+use self::statement::Statement;
 use self::template::Template;
 use crate::verify::expectations::{Consumer, RecordedBy};
 
@@ -100,7 +103,7 @@ pub enum Ask {
     /// A request.
     Http(RequestTemplate),
     /// A statement, in the database of [`Stock::database`] or [`Ledger::database`].
-    Sql(Template),
+    Sql(Statement),
 }
 
 /// How the stock is read and set.
@@ -305,6 +308,14 @@ impl Target {
     /// # Errors
     /// [`TargetErrors::Mistakes`].
     pub fn parse(origin: &str, text: &str) -> Result<Self, TargetErrors> {
-        parse::target(origin, text).map_err(TargetErrors::Mistakes)
+        parse::target(origin, text, Purpose::Asking).map_err(TargetErrors::Mistakes)
+    }
+
+    /// Checks the text of a target file as a run has saved it, to judge what the target answered then: what only matters to asking it is not held against it.
+    ///
+    /// # Errors
+    /// [`TargetErrors::Mistakes`].
+    pub fn recall(origin: &str, text: &str) -> Result<Self, TargetErrors> {
+        parse::target(origin, text, Purpose::Judging).map_err(TargetErrors::Mistakes)
     }
 }

@@ -34,7 +34,7 @@ pub use address::{at, server_of, shown};
 pub use audit::Audit;
 pub use error::StoreError;
 #[cfg(feature = "mysql")]
-pub use mysql::Scratch;
+pub use mysql::{Made, Scratch};
 pub use options::StoreOptions;
 pub use rows::*;
 

@@ -12,7 +12,7 @@ use benches::{generator, proxies, servers};
 
 const USAGE: &str = "stand shop | durable FOLDER GROUP-LIMIT | broker | pipeline FOLDER FACTORY-TIME STOCK CONSUMERS | load ADDRESS RATE SECONDS SEED | proxy ADDRESS | tap ADDRESS FOLDER";
 
-/// The same as the programs that are measured in its place.
+/// The same as the program that is measured in its place.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

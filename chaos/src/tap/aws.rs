@@ -9,14 +9,14 @@
 mod call;
 mod forge;
 mod query;
+mod receipts;
 mod receive;
-mod recent;
 mod send;
 mod settle;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -27,16 +27,13 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use self::call::{Call, Kind};
+use self::receipts::Receipts;
 use self::receive::Repeat;
-use self::recent::Recent;
 use super::http::{Answer, Forward, Handler, Passed, Reply, Unreachable, after, before, serve};
 use super::{Hop, Sequence, Tap, TapError, Upstream, listener};
 use crate::decision::{Before, Fault, Point, Slot};
 use crate::faults::{Question, Strike};
 use crate::observe::{Ids, Sighting};
-
-/// Receipt handles remembered per generation: more than can be in flight on one standard queue.
-const HANDLES: usize = 150_000;
 
 /// Starts a tap for SQS, SNS and SES.
 ///
@@ -51,7 +48,7 @@ pub fn start(listener: TcpListener, upstream: &Upstream, hop: Hop) -> Result<Tap
         tasks: tasks.clone(),
         sent: watch::Sender::new(0),
         shelf: Arc::new(Semaphore::new(hop.limits.held_messages.min(Semaphore::MAX_PERMITS))),
-        handles: Mutex::new(Recent::new(HANDLES)),
+        receipts: Mutex::new(Receipts::new()),
         repeats: Mutex::default(),
         hop: hop.clone(),
     };
@@ -79,7 +76,7 @@ pub fn rehearse(parts: &Parts, request: &Bytes, answer: &Bytes) -> usize {
             &told(forge::Told::Sent { message_id: "m".into() }),
         ),
     ];
-    let errand = Errand { parts, body: request, call: &call, sequence: 0 };
+    let errand = Errand { parts, body: request, call: &call, sequence: 0, answer_passes: true };
     let received = receive::rehearse(&errand, &Answer::new(StatusCode::OK, HeaderMap::new(), answer.clone()));
     garbage.len() + shortened + received + forged.iter().map(|answer| answer.body.len()).sum::<usize>()
 }
@@ -97,7 +94,7 @@ struct Core {
     /// Room for messages held back.
     shelf: Arc<Semaphore>,
     /// Which message a receipt handle stands for.
-    handles: Mutex<Recent<String, Known>>,
+    receipts: Mutex<Receipts>,
     /// Messages to be delivered once more, by queue.
     repeats: Mutex<HashMap<String, VecDeque<Repeat>>>,
 }
@@ -115,6 +112,8 @@ struct Errand<'a> {
     body: &'a Bytes,
     call: &'a Call,
     sequence: u64,
+    /// No fault keeps the client from its answer, or from all of it in time.
+    answer_passes: bool,
 }
 
 impl Handler for Proxy {
@@ -125,12 +124,13 @@ impl Handler for Proxy {
     async fn handle(&self, parts: Parts, body: Bytes) -> Reply {
         let (core, began) = (&self.0, Instant::now());
         let call = Call::read(&parts, &body);
-        let errand = Errand { parts: &parts, body: &body, call: &call, sequence: core.sequence.next() };
+        let mut errand = Errand { parts: &parts, body: &body, call: &call, sequence: core.sequence.next(), answer_passes: true };
         let known = core.known(&errand);
         let first = known.first().cloned().unwrap_or_default();
         let strike = core.hop.faults.decide(&core.question(&errand, Point::Request, &first, first.ids.deciding())).strike();
         if let Some(strike) = &strike {
             core.hop.report(Point::Request, &first.ids, strike);
+            errand.answer_passes = strike.in_slot(Slot::After).is_none() && strike.in_slot(Slot::Pace).is_none();
         }
         let mut passed = Passed::new(&core.hop, &parts, began, body.len());
         passed.exchange.action = Some(call.action.clone());
@@ -181,15 +181,18 @@ impl Core {
 
     /// Each message of a request, as far as it is known.
     fn known(&self, errand: &Errand<'_>) -> Vec<Known> {
-        let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         let of_entry = |entry: &call::Entry| match &entry.receipt {
-            Some(receipt) => handles.get(receipt).cloned().unwrap_or_default(),
+            Some(receipt) => self.receipts().get(receipt),
             None => {
                 let ids = self.identify(errand, entry.body.as_bytes(), &entry.attributes);
                 Known { ids, attributes: entry.attributes.clone() }
             }
         };
         errand.call.entries.iter().map(of_entry).collect()
+    }
+
+    fn receipts(&self) -> MutexGuard<'_, Receipts> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn identify(&self, errand: &Errand<'_>, body: &[u8], attributes: &[(String, String)]) -> Ids {

@@ -1,6 +1,7 @@
 //! Every fault of a message: it fires, does what it says, and heals.
 
 mod protocols;
+mod receipts;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -38,7 +38,7 @@ impl System {
             database_url: found.database_url,
             queues: Queues::named(&aws, &pipeline, &theirs, &ours),
             scratch: None,
-            _data: None,
+            data: None,
         })
     }
 }

@@ -1,25 +1,16 @@
-//! The temporary folder of a run's databases and journals. It goes with the run, however the run ends.
+//! The temporary folder of a run's databases and journals, and whatever else it makes that must not outlive it. It goes with the run, however the run ends.
 //!
-//! A process that is killed cleans nothing up. So another one waits beside it, this program again (`loadgen janitor FOLDER`), on an input that closes
-//! when the harness is gone for whatever reason, and removes what is left.
+//! A process that is killed cleans nothing up. So another one waits beside it ([`super::janitor`]), on an input that closes when the harness is gone for
+//! whatever reason; what it is told there is what would be left behind.
 
-use std::io::{self, Read};
+use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
 
-/// What every folder of this kind is called at first.
-const PREFIX: &str = "rushproof-";
-
-/// How long the janitor comes back for what processes that are ending themselves still write.
-const STAYS: Duration = Duration::from_secs(20);
-
-/// Pause between two looks of the janitor.
-const EVERY: Duration = Duration::from_millis(100);
+use super::janitor::{Debt, PREFIX, Word};
 
 /// The folder. Dropping it removes it.
 #[derive(Debug)]
@@ -46,6 +37,25 @@ impl Workplace {
     pub(crate) fn path(&self) -> &Path {
         self.folder.as_ref().expect("only drop takes it").path()
     }
+
+    /// Something is about to be made elsewhere that must not stay there. Said before it is made, so that it is known whenever this process dies.
+    pub(crate) fn owes(&self, debt: &Debt) {
+        self.say(&Word::Owes(debt.clone()));
+    }
+
+    /// It is gone again.
+    pub(crate) fn paid(&self, debt: &Debt) {
+        self.say(&Word::Paid(debt.clone()));
+    }
+
+    fn say(&self, word: &Word) {
+        let line = serde_json::to_string(word).expect("texts alone") + "\n";
+        let said = self.janitor.stdin.as_ref().map(|mut input| input.write_all(line.as_bytes()));
+        if let Some(Err(error)) = said {
+            // Whoever killed the janitor cleans up.
+            tracing::warn!(%error, "the janitor of a run is gone; if the run is killed, what it made stays");
+        }
+    }
 }
 
 impl Drop for Workplace {
@@ -57,33 +67,4 @@ impl Drop for Workplace {
             tracing::warn!(%error, "the janitor of a temporary folder was not seen to end");
         }
     }
-}
-
-/// Waits until standard input closes, then sees to it that the folder is gone. A folder of another kind is left alone.
-#[must_use]
-pub fn clean_up(folder: &Path) -> ExitCode {
-    let is_ours = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
-    if !is_ours {
-        eprintln!("error: {} is no temporary folder of a run", folder.display());
-        return crate::exit::Exit::Usage.into();
-    }
-    let mut nothing = [0; 64];
-    while io::stdin().read(&mut nothing).is_ok_and(|read| read > 0) {}
-    if !folder.exists() {
-        return ExitCode::SUCCESS;
-    }
-    let removed = tokio::runtime::Builder::new_current_thread().enable_time().build().map(|runtime| runtime.block_on(remove(folder)));
-    if removed.unwrap_or(false) { ExitCode::SUCCESS } else { crate::exit::Exit::Harness.into() }
-}
-
-/// Removes the folder, again while somebody still writes into it.
-async fn remove(folder: &Path) -> bool {
-    let deadline = Instant::now() + STAYS;
-    while std::fs::remove_dir_all(folder).is_err() && folder.exists() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        sleep(EVERY).await;
-    }
-    true
 }

@@ -12,7 +12,7 @@ use reference::defects::Defect;
 
 use super::shards::Mistakes;
 use super::{MatrixArgs, OutputArgs, ReachArgs, Request, ShardArgs, WatchArgs};
-use crate::boot::workplace;
+use crate::boot::janitor;
 use crate::exit::Exit;
 use crate::faults::FiredFile;
 use crate::ground::Ground;
@@ -64,7 +64,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Request::CheckTarget { file, reach } => check_target(&file, &reach).into(),
         Request::Handout(handout) => handout.give().into(),
         Request::Leash { grace, command } => leash::run(&command, grace),
-        Request::Janitor { folder } => workplace::clean_up(&folder),
+        Request::Janitor { folder } => janitor::clean_up(&folder),
         Request::Reference { args } => reference::cli::run(std::iter::once(OsString::from("reference")).chain(args)),
     }
 }

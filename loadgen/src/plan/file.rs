@@ -105,7 +105,7 @@ impl TryFrom<PlanFile> for Plan {
         let scenario = Scenario::parse(&format!("scenario `{}`", file.scenario), &file.scenario_text).map_err(PlanError::Scenario)?;
         let scenario = match file.target {
             Some(saved) => {
-                let mut target = Target::parse(&format!("target `{}`", saved.name), &saved.text).map_err(PlanError::Target)?;
+                let mut target = Target::recall(&format!("target `{}`", saved.name), &saved.text).map_err(PlanError::Target)?;
                 target.folder = saved.folder;
                 scenario.against(Arc::new(target))?
             }

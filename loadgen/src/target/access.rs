@@ -6,7 +6,7 @@ use super::answer::Reply;
 use super::ask::Asker;
 use super::database::{Database, TextRow};
 use super::speech::{ProductWords, Speech};
-use super::template::{Setting, Template, text_of};
+use super::template::{Template, text_of};
 use super::{Ask, Ledger, Stock};
 use crate::observe::http::ReadError;
 
@@ -56,9 +56,8 @@ impl Access {
         let Some((stock, database)) = &self.stock else { return Ok(None) };
         let pieces = match (&stock.read, database) {
             (Ask::Sql(statement), Some(database)) => {
-                let statement = filled(statement, database, product, None);
-                let rows = database.rows(&statement).await?;
-                let failed = || self.failed(&format!("no whole number came from {statement}"));
+                let rows = database.rows(statement, |place| value(place, product, None)).await?;
+                let failed = || self.failed(&format!("no whole number came from {}", statement.text()));
                 rows.first().and_then(TextRow::first_number).ok_or_else(failed)?
             }
             (Ask::Http(request), _) => {
@@ -93,7 +92,9 @@ impl Access {
     pub(super) async fn set_stock(&self, product: &ProductWords, pieces: i64) -> Result<bool, ReadError> {
         let Some((Stock { reset: Some(reset), .. }, database)) = &self.stock else { return Ok(false) };
         match (reset, database) {
-            (Ask::Sql(statement), Some(database)) => drop(database.rows(&filled(statement, database, product, Some(pieces))).await?),
+            (Ask::Sql(statement), Some(database)) => {
+                drop(database.rows(statement, |place| value(place, product, Some(pieces))).await?);
+            }
             (Ask::Http(request), _) => {
                 let spoken = request.fill(&|place: &str| value(place, product, Some(pieces))).map_err(|place| self.unfilled(&place))?;
                 let said = self.asker.send(&self.url, &spoken).await?;
@@ -115,7 +116,7 @@ impl Access {
         let Some((ledger, database)) = &self.ledger else { return Ok(None) };
         let rows: Option<Vec<LedgerRow>> = match (&ledger.read, database) {
             (Ask::Sql(statement), Some(database)) => {
-                database.rows(statement.text()).await?.iter().map(|row| row_of(ledger, |name| row.column(name), true)).collect()
+                database.rows(statement, |_| None).await?.iter().map(|row| row_of(ledger, |name| row.column(name), true)).collect()
             }
             (Ask::Http(request), _) => {
                 let spoken = request.fill(&|_: &str| None).map_err(|place| self.unfilled(&place))?;
@@ -162,15 +163,6 @@ fn row_of(ledger: &Ledger, text: impl Fn(&str) -> Option<String>, sold: bool) ->
     Some(LedgerRow { key: text(&ledger.key)?, product, quantity: text(&ledger.quantity)?.trim().parse().ok()?, sold })
 }
 
-/// SQL with its places filled; a quotation mark in a product's word stays inside its text.
-fn filled(statement: &Template, database: &Database, product: &ProductWords, pieces: Option<i64>) -> String {
-    let escaped = |place: &str| match value(place, product, pieces)? {
-        Value::String(text) => Some(Value::String(database.quoted(&text))),
-        other => Some(other),
-    };
-    statement.fill(Setting::Plain, escaped).unwrap_or_default()
-}
-
 fn value(place: &str, product: &ProductWords, pieces: Option<i64>) -> Option<Value> {
     match place {
         "product" => Some(Value::from(product.id.as_str())),
@@ -196,6 +188,8 @@ impl Speech {
 mod tests {
     use super::*;
     use crate::target::Target;
+    use crate::target::database::Kind;
+    use crate::target::statement::Statement;
 
     const FILE: &str = r#"
 name = "t"
@@ -210,8 +204,8 @@ sold = { status = "200" }
 sold_out = { status = "409" }
 [stock]
 database = "sqlite://{data}/shop.db"
-read = "SELECT stock FROM breads WHERE name = '{product.name}'"
-reset = "UPDATE breads SET stock = {quantity} WHERE name = '{product.name}'"
+read = "SELECT stock FROM breads WHERE name = {product.name}"
+reset = "UPDATE breads SET stock = {quantity} WHERE name = {product.name}"
 [ledger]
 database = "sqlite://{data}/shop.db"
 read = "SELECT customer, 'rye' AS bread, pieces FROM orders ORDER BY customer"
@@ -224,6 +218,7 @@ quantity = "pieces"
     async fn stock_and_ledger_are_read_and_set_in_sql() {
         let data = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/shop.db", data.path().display());
+        let sql = |text: &str| Statement::parse(text, Kind::Sqlite);
         let open = |url: &str| Database::at(&Template::parse(url), data.path());
         let shop = open(&format!("{url}?mode=rwc")).unwrap();
         for statement in [
@@ -232,7 +227,7 @@ quantity = "pieces"
             "CREATE TABLE orders (customer TEXT, pieces INTEGER)",
             "INSERT INTO orders VALUES ('k-1', 2), ('k-2', 1)",
         ] {
-            shop.rows(statement).await.unwrap();
+            shop.rows(&sql(statement), |_| None).await.unwrap();
         }
         let target = Target::parse("t.toml", FILE).unwrap();
         let access = Access::new("http://127.0.0.1:1", target.stock.as_ref(), target.ledger.as_ref(), |_| open(&url)).unwrap();
@@ -242,7 +237,7 @@ quantity = "pieces"
         assert_eq!(access.stock(rye).await.unwrap(), Some(40));
         let row = |key: &str, quantity| LedgerRow { key: key.into(), product: Some("rye".into()), quantity, sold: true };
         assert_eq!(access.orders().await.unwrap(), Some(vec![row("k-1", 2), row("k-2", 1)]));
-        let gone = open("sqlite:///nowhere/shop.db").unwrap().rows("SELECT 1").await.unwrap_err();
+        let gone = open("sqlite:///nowhere/shop.db").unwrap().rows(&sql("SELECT 1"), |_| None).await.unwrap_err();
         assert!(gone.to_string().contains("/nowhere/shop.db"), "{gone}");
     }
 }

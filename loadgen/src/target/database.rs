@@ -5,11 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use reference::store;
+use serde_json::Value;
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow};
+use sqlx::query::Query;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Encode, Row as _, SqliteConnection, Type, TypeInfo as _,
+    ValueRef as _,
+};
 
-use super::template::{Setting, Template};
+use super::statement::{Piece, Statement};
+use super::template::{Setting, Template, text_of};
 use crate::observe::http::ReadError;
 
 /// How long one question may take.
@@ -102,28 +108,21 @@ impl Database {
         }
     }
 
-    /// A text as it stands between single quotation marks.
-    pub(super) fn quoted(&self, text: &str) -> String {
-        let doubled = text.replace('\'', "''");
-        match self {
-            Self::Sqlite(_) => doubled,
-            Self::MySql(..) => doubled.replace('\\', "\\\\"),
-        }
-    }
-
-    /// The rows that a statement yields.
+    /// The rows that a statement yields; `value` knows what its places stand for, which are bound.
     ///
     /// # Errors
-    /// [`ReadError`] when the database cannot be opened, or the statement fails or takes longer than 10 s.
-    pub(super) async fn rows(&self, statement: &str) -> Result<Vec<TextRow>, ReadError> {
-        let asked = async {
-            match self {
-                Self::Sqlite(url) => rows_of_file(url, statement).await,
-                Self::MySql(options, _) => rows_of_server(options, statement).await,
-            }
-        };
+    /// [`ReadError`] when a place cannot be bound, the database cannot be opened, or the statement fails or takes longer than 10 s.
+    pub(super) async fn rows(&self, statement: &Statement, value: impl Fn(&str) -> Option<Value>) -> Result<Vec<TextRow>, ReadError> {
         let (Self::Sqlite(url) | Self::MySql(_, url)) = self;
         let failed = |reason: String| ReadError { url: url.clone(), reason };
+        let pieces = statement.bound(value).map_err(failed)?;
+        let asked = async {
+            match self {
+                Self::Sqlite(url) => rows_of_file(url, &pieces).await,
+                Self::MySql(options, _) => rows_of_server(options, &pieces).await,
+            }
+        };
+        let statement = statement.text();
         tokio::time::timeout(PATIENCE, asked)
             .await
             .map_err(|_| failed(format!("no answer within {} s to {statement}", PATIENCE.as_secs())))?
@@ -131,20 +130,46 @@ impl Database {
     }
 }
 
-async fn rows_of_file(url: &str, statement: &str) -> Result<Vec<TextRow>, sqlx::Error> {
-    let options: SqliteConnectOptions = url.parse()?;
-    let mut connection = SqliteConnection::connect_with(&options.busy_timeout(PATIENCE)).await?;
-    let rows = sqlx::query(AssertSqlSafe(statement.to_owned())).fetch_all(&mut connection).await?;
-    connection.close().await?;
-    Ok(rows.iter().map(TextRow::of_file).collect())
+/// Statements with the values that are bound to them.
+type Pieces<'p> = [(&'p Piece, Vec<Value>)];
+
+/// A query with its values bound: whole numbers as such, all else as texts.
+fn bound<'q, D: sqlx::Database>(piece: &Piece, values: &[Value]) -> Query<'q, D, D::Arguments>
+where
+    i64: Encode<'q, D> + Type<D>,
+    String: Encode<'q, D> + Type<D>,
+{
+    values.iter().fold(sqlx::query(AssertSqlSafe(piece.sql.clone())), |query, value| match value.as_i64() {
+        Some(number) => query.bind(number),
+        None => query.bind(text_of(value).into_owned()),
+    })
 }
 
-async fn rows_of_server(options: &MySqlConnectOptions, statement: &str) -> Result<Vec<TextRow>, sqlx::Error> {
-    let mut connection = options.connect().await?;
-    // Unprepared, so that every value comes as text, whatever its type.
-    let rows = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).fetch_all(&mut connection).await?;
+async fn rows_of_file(url: &str, pieces: &Pieces<'_>) -> Result<Vec<TextRow>, sqlx::Error> {
+    let options: SqliteConnectOptions = url.parse()?;
+    let mut connection = SqliteConnection::connect_with(&options.busy_timeout(PATIENCE)).await?;
+    let mut rows = Vec::new();
+    for (piece, values) in pieces {
+        rows.extend(bound(piece, values).fetch_all(&mut connection).await?.iter().map(TextRow::of_file));
+    }
     connection.close().await?;
-    Ok(rows.iter().map(TextRow::of_server).collect())
+    Ok(rows)
+}
+
+async fn rows_of_server(options: &MySqlConnectOptions, pieces: &Pieces<'_>) -> Result<Vec<TextRow>, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    let mut rows = Vec::new();
+    for (piece, values) in pieces {
+        if values.is_empty() {
+            // Unprepared, so that every value comes as text, whatever its type.
+            let texts = sqlx::raw_sql(AssertSqlSafe(piece.sql.clone())).fetch_all(&mut connection).await?;
+            rows.extend(texts.iter().map(TextRow::of_server));
+        } else {
+            rows.extend(bound(piece, values).fetch_all(&mut connection).await?.iter().map(TextRow::of_prepared));
+        }
+    }
+    connection.close().await?;
+    Ok(rows)
 }
 
 /// A row, its values as texts: None where there is none, or none that is a text or a number.
@@ -163,6 +188,20 @@ impl TextRow {
 
     fn of_server(row: &MySqlRow) -> Self {
         let text = |at: usize| row.try_get_unchecked::<Option<String>, _>(at).ok().flatten();
+        Self(row.columns().iter().map(|column| (column.name().to_owned(), text(column.ordinal()))).collect())
+    }
+
+    /// A row of a statement with parameters: its values come as what they are.
+    fn of_prepared(row: &MySqlRow) -> Self {
+        let text = |at: usize| {
+            let whole = || row.try_get::<i64, _>(at).map(|value| value.to_string());
+            let unsigned = || row.try_get::<u64, _>(at).map(|value| value.to_string());
+            let real = || row.try_get::<f64, _>(at).map(|value| value.to_string());
+            // A decimal number (every SUM is one) is sent as text.
+            let decimal = row.try_get_raw(at).is_ok_and(|value| value.type_info().name() == "DECIMAL");
+            let as_text = || if decimal { row.try_get_unchecked::<String, _>(at) } else { row.try_get::<String, _>(at) };
+            as_text().or_else(|_| whole()).or_else(|_| unsigned()).or_else(|_| real()).ok()
+        };
         Self(row.columns().iter().map(|column| (column.name().to_owned(), text(column.ordinal()))).collect())
     }
 
@@ -204,11 +243,5 @@ mod tests {
         for hidden in ["mysql://u:{env:X}@h/d", "mysql://u@h/d", "mysql://h/d", "mysql://u:@h/d", "sqlite:///a:b@c"] {
             assert!(!shows_a_password(hidden), "{hidden}");
         }
-    }
-
-    #[test]
-    fn quotation_marks_and_backslashes_of_a_word_stay_inside_its_text() {
-        assert_eq!(at("sqlite://{data}/shop.db").quoted(r"baker's \ rye"), r"baker''s \ rye");
-        assert_eq!(at("mysql://u@h/d").quoted(r"baker's \ rye"), r"baker''s \\ rye");
     }
 }

@@ -20,7 +20,16 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long it may take to end.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
-pub(super) fn target(origin: &str, text: &str) -> Result<Target, Vec<Mistake>> {
+/// What a target file is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To ask the target.
+    Asking,
+    /// To judge what it once answered. Statements that could not be asked any more are no mistake then.
+    Judging,
+}
+
+pub(super) fn target(origin: &str, text: &str, purpose: Purpose) -> Result<Target, Vec<Mistake>> {
     let mut mistakes = Mistakes::new(origin, text);
     let table = mistakes.syntax(text);
     let mut top = Fields::top(table.get_ref());
@@ -36,8 +45,8 @@ pub(super) fn target(origin: &str, text: &str) -> Result<Target, Vec<Mistake>> {
         about,
         url,
         promises_goods: speech.purchase.promises_goods.unwrap_or(factory.is_some()),
-        stock: behind::stock(&mut top, &speech, &mut mistakes),
-        ledger: behind::ledger(&mut top, &mut mistakes),
+        stock: behind::stock(&mut top, &speech, purpose, &mut mistakes),
+        ledger: behind::ledger(&mut top, purpose, &mut mistakes),
         drained: drained(&mut top, &mut mistakes),
         speech,
         start,
@@ -161,12 +170,12 @@ at = "/left"
 "#;
 
     fn mistakes(text: &str) -> Vec<String> {
-        target("t.toml", text).unwrap_err().iter().map(ToString::to_string).collect()
+        target("t.toml", text, Purpose::Asking).unwrap_err().iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn thirteen_lines_describe_a_shop() {
-        let target = target("t.toml", SMALLEST).unwrap();
+        let target = target("t.toml", SMALLEST, Purpose::Asking).unwrap();
         assert_eq!(SMALLEST.trim().lines().count(), 13);
         assert!(target.start.is_none() && target.factory.is_none() && !target.promises_goods && !target.speech.is_repeatable());
     }
@@ -190,6 +199,20 @@ at = "/left"
                 "t.toml:15:1: unknown key `stock.reed`; did you mean `read`?",
             ]
         );
+    }
+
+    #[test]
+    fn a_place_in_quotation_marks_is_refused_where_sql_would_be_asked_and_no_obstacle_to_judging_an_old_run() {
+        let (http, sql) = ("read = \"GET /breads/{product}\"\nat = \"/left\"", "SELECT n FROM breads WHERE id = '{product}'");
+        let text = SMALLEST.replace(http, &format!("database = \"sqlite:///shop.db\"\nread = \"{sql}\""));
+        assert_eq!(
+            mistakes(&text),
+            ["t.toml:14:8: in `stock.read` the place {product} stands in quotation marks; it becomes a parameter, which has none; \
+              write {product} without the quotation marks"]
+        );
+        let judged = target("t.toml", &text, Purpose::Judging).unwrap();
+        let Some(crate::target::Stock { read: crate::target::Ask::Sql(statement), .. }) = judged.stock else { panic!("no statement") };
+        assert!(statement.bound(|_| Some(1.into())).is_err(), "nothing is asked that is not bound");
     }
 
     #[test]

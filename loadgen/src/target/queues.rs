@@ -11,6 +11,8 @@ use reference::messaging::receive::Queue;
 
 use super::{AwsPart, QueuePart};
 use crate::boot::Queues;
+use crate::boot::janitor::{Debt, observer_of};
+use crate::boot::workplace::Workplace;
 use crate::scenario::PipelineSettings;
 
 /// How long a message that an observer reads stays hidden.
@@ -35,6 +37,8 @@ pub(super) struct Provisioned {
     /// Dead-letter queues among them.
     pub(super) queue_urls: BTreeMap<String, String>,
     pub(super) queues: Queues,
+    /// For each observer on the user's endpoint, that it must go again.
+    debts: Vec<Debt>,
 }
 
 impl Provisioned {
@@ -42,7 +46,7 @@ impl Provisioned {
     ///
     /// # Errors
     /// [`QueueError`].
-    pub(super) async fn on(endpoint: &str, part: &AwsPart, pipeline: &PipelineSettings) -> Result<Self, QueueError> {
+    pub(super) async fn on(endpoint: &str, part: &AwsPart, pipeline: &PipelineSettings, data: &Workplace) -> Result<Self, QueueError> {
         let aws = Aws::new(&AwsConfig::local(endpoint))?;
         let ours = part.endpoint.is_none();
         let mut topic_arns = BTreeMap::new();
@@ -63,24 +67,32 @@ impl Provisioned {
                 None => without.push(queue),
             }
         }
-        let mut observers = Vec::new();
+        let (mut observers, mut debts) = (Vec::new(), Vec::new());
         for (topic, arn) in &topic_arns {
-            let observer = aws.ensure_single(&format!("rushproof-observer-{topic}"), OBSERVED_FOR, Some(arn)).await?;
-            observers.push((topic.clone(), observer));
+            let name = observer_of(topic);
+            if !ours {
+                let debt = Debt::Observer { endpoint: endpoint.to_owned(), queue: name.clone(), topic_arn: arn.clone() };
+                data.owes(&debt);
+                debts.push(debt);
+            }
+            observers.push((topic.clone(), aws.ensure_single(&name, OBSERVED_FOR, Some(arn)).await?));
         }
         let urls = with_letters.iter().chain(&without).chain(&dead_letter).map(|queue| (queue.name().to_owned(), queue.url().to_owned()));
         let queue_urls = urls.collect();
         // A queue and its dead letters stand at the same place.
         let work = with_letters.into_iter().chain(without).collect();
-        Ok(Self { aws, topic_arns, queue_urls, queues: Queues { work, dead_letter, observers } })
+        Ok(Self { aws, topic_arns, queue_urls, queues: Queues { work, dead_letter, observers }, debts })
     }
 
     /// Takes the observers away again, from an endpoint that outlives the run.
-    pub(super) async fn remove_observers(&self) {
-        for (topic, queue) in &self.queues.observers {
+    pub(super) async fn remove_observers(&self, data: &Workplace) {
+        for ((topic, queue), debt) in self.queues.observers.iter().zip(&self.debts) {
             let Some(arn) = self.topic_arns.get(topic) else { continue };
-            if let Err(error) = self.aws.remove(queue, arn).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, queue = queue.name(), "an observer's queue is left behind");
+            match self.aws.remove(queue, arn).await {
+                Ok(()) => data.paid(debt),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, queue = queue.name(), "an observer's queue is left behind");
+                }
             }
         }
     }

@@ -67,13 +67,12 @@ pub struct Stranger {
     factory: Option<FactoryRole>,
     unasked: watch::Receiver<Option<UnaskedEnd>>,
     provisioned: Option<Arc<Provisioned>>,
-    borrowed_endpoint: bool,
     /// Where buyers go: the tap before it.
     pub entrance: String,
     /// What can be seen of it.
     pub view: Arc<View>,
     // Last, so that it goes when the processes are gone.
-    _data: Workplace,
+    data: Workplace,
 }
 
 /// What is told to a target at its start.
@@ -104,7 +103,7 @@ impl Stranger {
         let database = |address: &Template| found(address, data.path(), hops);
         let access = Access::new(&own, target.stock.as_ref(), target.ledger.as_ref(), database)?;
 
-        let (broker, provisioned, aws_endpoint) = messaging(target, scenario, data.path(), logs, recorder, &tell, hops).await?;
+        let (broker, provisioned, aws_endpoint) = messaging(target, scenario, &data, logs, recorder, &tell, hops).await?;
         let outer = if target.factory.is_some() { hops.stand("callback", TapKind::Http, &own).await? } else { own.clone() };
         let speech = Arc::new(target.speech.clone());
         let factory = match &target.factory {
@@ -147,8 +146,7 @@ impl Stranger {
         let knowledge = factory.as_ref().map(FactoryRole::line);
         let broker_url = broker.as_ref().and_then(|broker| broker.addresses().get("broker")).cloned();
         let view = Arc::new(View::new(target, scenario, access, queues, knowledge, broker_url));
-        let borrowed_endpoint = target.aws.as_ref().is_some_and(|aws| aws.endpoint.is_some());
-        Ok(Self { process, broker, factory, unasked, provisioned, borrowed_endpoint, entrance, view, _data: data })
+        Ok(Self { process, broker, factory, unasked, provisioned, entrance, view, data })
     }
 
     /// How buyers talk to it.
@@ -177,8 +175,8 @@ impl Stranger {
         if let Some(factory) = self.factory {
             factory.stop().await;
         }
-        if let Some(provisioned) = self.provisioned.filter(|_| self.borrowed_endpoint) {
-            provisioned.remove_observers().await;
+        if let Some(provisioned) = self.provisioned {
+            provisioned.remove_observers(&self.data).await;
         }
         if let Some(broker) = self.broker {
             drop(broker.stop().await);
@@ -192,7 +190,7 @@ type Messaging = (Option<Role>, Option<Arc<Provisioned>>, Option<String>);
 async fn messaging(
     target: &Target,
     scenario: &Scenario,
-    data: &Path,
+    data: &Workplace,
     logs: &Path,
     recorder: &Recorder,
     tell: &watch::Sender<Option<UnaskedEnd>>,
@@ -202,14 +200,14 @@ async fn messaging(
     let (broker, endpoint) = match &part.endpoint {
         Some(endpoint) => (None, endpoint.clone()),
         None => {
-            let broker = Role::start(&broker_command(data, logs), recorder, tell.clone()).await?;
+            let broker = Role::start(&broker_command(data.path(), logs), recorder, tell.clone()).await?;
             let address = broker.addresses().get("broker").cloned().unwrap_or_default();
             (Some(broker), address)
         }
     };
     // The tap first: it refuses to go where nobody allowed it.
     let told = hops.stand("aws.target", TapKind::Aws, &endpoint).await?;
-    let provisioned = Provisioned::on(&endpoint, part, &scenario.pipeline).await?;
+    let provisioned = Provisioned::on(&endpoint, part, &scenario.pipeline, data).await?;
     Ok((broker, Some(Arc::new(provisioned)), Some(told)))
 }
 

@@ -111,12 +111,12 @@ impl Template {
 }
 
 /// What a variable of the environment holds, where the place is one. Looked up only when it is sent, so that it is kept nowhere.
-fn variable(place: &str) -> Option<Value> {
+pub(super) fn variable(place: &str) -> Option<Value> {
     std::env::var(place.strip_prefix(VARIABLE)?).ok().map(Value::from)
 }
 
 /// The word in the braces that the text begins with, if that is what it begins with.
-fn place(text: &str) -> Option<&str> {
+pub(super) fn place(text: &str) -> Option<&str> {
     let inside = &text[1..text.find('}')?];
     let begins_like_a_word = inside.starts_with(|c: char| c.is_ascii_lowercase());
     let (word, argument) = inside.split_once(':').unwrap_or((inside, ""));

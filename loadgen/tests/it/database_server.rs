@@ -1,5 +1,6 @@
 //! The pipeline on a database server: a MariaDB that the tests have for themselves.
 
+use std::path::Path;
 use std::time::Duration;
 
 use chaos::decision::TapKind;
@@ -15,7 +16,8 @@ use sqlx::Connection as _;
 use testbed::MariaDb;
 use tokio::net::TcpListener;
 
-use crate::whole_command::{Desk, SHORT, text};
+use crate::harness_faults::{long, nothing_is_left_behind};
+use crate::whole_command::{Desk, PATIENCE, SHORT, pids, text, under_load, until};
 
 const DONUT: &str = "CP-502101";
 
@@ -109,25 +111,71 @@ async fn a_connection_that_breaks_before_the_commit_is_made_good_without_anybody
     assert_eq!(counter.orders().await, 2);
 }
 
+/// The database that a run has made for itself, as its processes know it. Other tests make some on the same server.
+fn database_of(run: &Path) -> String {
+    let named = |environment: String| Some(environment.split_once("/rushproof_")?.1.split(['\0', '?']).next()?.to_owned());
+    let digits = until("a process that knows the database", || {
+        pids(run).iter().find_map(|pid| named(String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/environ")).ok()?).into_owned()))
+    });
+    format!("rushproof_{digits}")
+}
+
+async fn is_there(server: &MariaDb, database: &str) -> bool {
+    let mut connection = server.connect("").await.unwrap();
+    let found = sqlx::query_as("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?").bind(database);
+    let (found,): (i64,) = found.fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    found > 0
+}
+
+/// The arguments of a run on that server.
+fn on(url: &str) -> [&str; 8] {
+    ["--scenario", "scenario.toml", "--seed", "7", "--out", "runs", "--database", url]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_on_a_server_passes_and_leaves_nothing_there() {
     let server = MariaDb::shared().await;
     let desk = Desk::new(SHORT);
-    let url = server.url("");
-    let url = url.trim_end_matches('/').to_owned();
-    let mut command = desk.loadgen(&["--scenario", "scenario.toml", "--seed", "7", "--out", "runs", "--database", &url]);
-    let output = tokio::task::spawn_blocking(move || (command.output().unwrap(), desk)).await.unwrap();
-    let (output, desk) = output;
+    let url = server.url("").trim_end_matches('/').to_owned();
+    let child = desk.loadgen(&on(&url)).spawn().unwrap();
+    let ended = tokio::task::spawn_blocking(move || {
+        let database = database_of(&under_load(&desk));
+        (child.wait_with_output().unwrap(), database, desk)
+    });
+    let (output, database, desk) = ended.await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
     let password = url.split([':', '@']).nth(2).unwrap().to_owned();
     assert!(!text(&output.stdout).contains(&password) && !text(&output.stderr).contains(&password), "the password is shown");
     let result = RunResult::read(&desk.run_folder()).unwrap();
     assert_eq!(result.verdict(), Verdict::Pass);
     assert!(result.run.target.contains("database server"), "{}", result.run.target);
-    let mut connection = server.connect("").await.unwrap();
-    let left: Vec<(String,)> = sqlx::query_as("SHOW DATABASES LIKE 'rushproof%'").fetch_all(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    assert!(left.is_empty(), "{left:?}");
+    assert!(!is_there(server, &database).await, "{database}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_killed_leaves_no_database_on_the_server() {
+    let server = MariaDb::shared().await;
+    let desk = Desk::new(&long());
+    let url = server.url("").trim_end_matches('/').to_owned();
+    let mut child = desk.loadgen(&on(&url)).spawn().unwrap();
+    let (run, database, desk) = tokio::task::spawn_blocking(move || {
+        let run = under_load(&desk);
+        let database = database_of(&run);
+        (run, database, desk)
+    })
+    .await
+    .unwrap();
+    assert!(is_there(server, &database).await, "{database}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    tokio::task::spawn_blocking(move || nothing_is_left_behind(&desk, &run)).await.unwrap();
+    let gone = async {
+        while is_there(server, &database).await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {database} to be gone"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

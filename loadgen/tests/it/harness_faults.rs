@@ -1,5 +1,6 @@
 //! What goes wrong with the harness itself: it says so, keeps the evidence, leaves nothing behind, and never passes a run because of it.
 
+mod clock;
 mod peers;
 mod processes;
 mod shortages;
@@ -13,7 +14,7 @@ use loadgen::history::event::{Event, Phase};
 use crate::whole_command::{Desk, SHORT, events, lives, pids, text, until};
 
 /// The short scenario, far longer than any test waits.
-fn long() -> String {
+pub(crate) fn long() -> String {
     SHORT.replace("duration = \"4s\"", "duration = \"10m\"")
 }
 
@@ -37,7 +38,7 @@ fn checked(desk: &Desk, run: &Path) -> (Option<i32>, String) {
 }
 
 /// Waits until every process and every temporary file of a run is gone.
-fn nothing_is_left_behind(desk: &Desk, run: &Path) {
+pub(crate) fn nothing_is_left_behind(desk: &Desk, run: &Path) {
     until("every process of the run to end", || pids(run).iter().all(|pid| !lives(*pid)).then_some(()));
     until("the temporary files to be gone", || desk.temporary_files().is_empty().then_some(()));
 }

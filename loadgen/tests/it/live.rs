@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 
 use axum::Router;
 use axum::extract::State;
@@ -14,21 +15,27 @@ use nix::unistd::Pid;
 use testbed::Browser;
 use tokio::net::TcpListener;
 
+use crate::targets::first_contact;
+use crate::targets::misbehaving::{shop, write_target};
 use crate::whole_command::{Desk, PATIENCE, SHORT};
 
-/// Where the page is, as the command says; whatever it says later is read and forgotten, so that it never waits for a reader.
-fn page_of(run: &mut Child) -> String {
+/// Where the page is, as the command says; and all that it says, once it ends: it is read meanwhile, so that the command never waits for a reader.
+pub(crate) fn page_of(run: &mut Child) -> (String, JoinHandle<String>) {
     let said = BufReader::new(run.stderr.take().unwrap());
     let (found, page) = mpsc::channel();
-    std::thread::spawn(move || {
+    let all = std::thread::spawn(move || {
+        let mut all = String::new();
         for line in said.lines().map_while(Result::ok) {
             if let Some((_, page)) = line.split_once("live page: ") {
                 // Nobody waits for a second one.
                 let _ = found.send(page.to_owned());
             }
+            all.push_str(&line);
+            all.push('\n');
         }
+        all
     });
-    page.recv_timeout(PATIENCE).expect("the command says where its live page is")
+    (page.recv_timeout(PATIENCE).expect("the command says where its live page is"), all)
 }
 
 /// Names of spans by trace.
@@ -60,7 +67,7 @@ async fn a_run_is_watched_in_a_browser_until_its_verdict_and_its_report() {
     let spans = Spans::default();
     let collector = collector(Arc::clone(&spans)).await;
     let mut run = desk.loadgen(&words).env("OTEL_EXPORTER_OTLP_ENDPOINT", collector).spawn().unwrap();
-    let page = page_of(&mut run);
+    let (page, _) = page_of(&mut run);
     let mut browser = Browser::start().await.unwrap();
     browser.open(&page).await.unwrap();
     browser.until("document.documentElement.dataset.ready").await.unwrap();
@@ -113,6 +120,32 @@ async fn a_run_is_watched_in_a_browser_until_its_verdict_and_its_report() {
     let mut told = String::new();
     run.stdout.take().unwrap().read_to_string(&mut told).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(0), "{told}");
+}
+
+/// Would say so on the page, if any of it ran there.
+const SCRIPT: &str =
+    "</p><script>document.documentElement.dataset.pwned='1'</script><img src=x onerror=\"document.documentElement.dataset.pwned='2'\">";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_scenario_and_a_target_call_things_is_text_on_the_live_page_and_nothing_of_it_runs() {
+    let hostile_stage = format!("name = '''{SCRIPT}'''\nduration = \"10m\"");
+    let desk = Desk::new(&first_contact("").replace("name = \"opening\"\nduration = \"2s\"", &hostile_stage));
+    let file = write_target(&desk, &shop("self.say(b'{\"result\": \"sorry\"}')", ""), "");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("id = \"rye\"", &format!("id = '''{SCRIPT}'''")).replace("name = \"odd\"", &format!("name = '''{SCRIPT}'''"));
+    std::fs::write(&file, text).unwrap();
+    let mut browser = Browser::start().await.unwrap();
+    let words = ["--target", &file, "--scenario", "scenario.toml", "--out", "runs", "--live"];
+    let mut run = desk.loadgen(&words).spawn().unwrap();
+    let (page, _) = page_of(&mut run);
+    browser.open(&page).await.unwrap();
+    // It was told, and stands there as what it is.
+    browser.until("document.querySelector('#detail').textContent.includes(\"dataset.pwned='1'\")").await.unwrap();
+    for what in ["document.documentElement.dataset.pwned", "document.documentElement.dataset.errors", "document.querySelector('img')"] {
+        assert_eq!(browser.value(&format!("{what} ?? null")).await.unwrap(), serde_json::Value::Null, "{what}");
+    }
+    kill(Pid::from_raw(i32::try_from(run.id()).unwrap()), Signal::SIGINT).unwrap();
+    run.wait_with_output().unwrap();
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! What nobody else may know stands in nothing that a run leaves or says: not in its folder, its logs, its history, its reports, its output.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Output};
+use std::time::Duration;
 
 use loadgen::result::RunResult;
 use sqlx::Connection as _;
 use testbed::MariaDb;
 
-use crate::whole_command::{Desk, SHORT, text};
+use crate::live::page_of;
+use crate::whole_command::{Desk, SHORT, text, under_load};
 
 /// Something goes wrong on every hop, because secrets slip out in error messages.
 const TROUBLE: &str = r#"
@@ -52,6 +57,9 @@ fault = "refuse"
 hop = "database"
 share = "2%"
 "#;
+
+/// Events of a live page never end; so much of them holds many frames.
+const MOST_OF_A_PAGE: usize = 256 * 1024;
 
 /// What the user's own surroundings hold, and must stay there.
 const PLANTED: [(&str, &str); 6] = [
@@ -98,9 +106,9 @@ async fn a_run_in_which_much_goes_wrong_tells_nobody_its_passwords_keys_and_toke
     let database = server.fresh_database().await;
     let url = server.url(&database);
     let desk = Desk::new(&format!("{SHORT}{TROUBLE}"));
-    let mut command = desk.loadgen(&["--scenario", "scenario.toml", "--seed", "7", "--out", "runs", "--database", &url]);
-    command.envs(PLANTED).env("RUST_LOG", "debug");
-    let (output, desk) = tokio::task::spawn_blocking(move || (command.output().unwrap(), desk)).await.unwrap();
+    let mut command = desk.loadgen(&["--scenario", "scenario.toml", "--seed", "7", "--out", "runs", "--live", "--database", &url]);
+    let child = command.envs(PLANTED).env("RUST_LOG", "debug").spawn().unwrap();
+    let (output, live, desk) = tokio::task::spawn_blocking(move || watched(child, desk)).await.unwrap();
     let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
     // Whatever the verdict, it was a whole run, and things did go wrong in it.
     let result = RunResult::read(&desk.run_folder()).unwrap_or_else(|error| panic!("{error}\n{said}"));
@@ -119,7 +127,41 @@ async fn a_run_in_which_much_goes_wrong_tells_nobody_its_passwords_keys_and_toke
         assert!(everything.iter().any(|(path, _)| path.ends_with(needed)), "{needed} is there to be searched");
     }
     everything.push((PathBuf::from("what was said"), said.into_bytes()));
+    everything.extend(live);
     assert_eq!(places(&everything, &secrets), Vec::<String>::new());
+}
+
+/// Looks at everything that a run's live page serves while the run goes on, and waits for its end.
+fn watched(mut child: Child, desk: Desk) -> (Output, Vec<(PathBuf, Vec<u8>)>, Desk) {
+    let (page, rest) = page_of(&mut child);
+    under_load(&desk);
+    let live: Vec<(PathBuf, Vec<u8>)> =
+        ["/", "/course", "/metrics", "/events"].map(|path| (PathBuf::from(format!("live page {path}")), served(&page, path))).to_vec();
+    for (path, bytes) in &live {
+        assert!(bytes.starts_with(b"HTTP/1.1 200") && bytes.len() > 200, "{} is there to be searched", path.display());
+    }
+    let mut output = child.wait_with_output().unwrap();
+    output.stderr = rest.join().unwrap().into_bytes();
+    (output, live, desk)
+}
+
+/// An answer of a live page, head and all; of one that never ends, what comes until nothing comes for a second.
+fn served(page: &str, path: &str) -> Vec<u8> {
+    let authority = page.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
+    let (mut answer, mut piece) = (Vec::new(), [0; 65_536]);
+    while answer.len() < MOST_OF_A_PAGE {
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            // Before the first byte a busy machine may take its time.
+            Err(error) if answer.is_empty() && error.kind() == std::io::ErrorKind::WouldBlock => (),
+            Err(_) => break,
+            Ok(length) => answer.extend_from_slice(&piece[..length]),
+        }
+    }
+    answer
 }
 
 /// A shop that wants a key, both at its start and with every request, and says so to nobody else.

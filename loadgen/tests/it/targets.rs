@@ -1,8 +1,9 @@
 //! Systems that the harness did not build, driven through its foreign door.
 
 mod acquaintance;
-mod foreign_reference;
+pub(crate) mod foreign_reference;
 pub(crate) mod misbehaving;
+mod statements;
 
 use std::path::{Path, PathBuf};
 

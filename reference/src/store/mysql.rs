@@ -21,7 +21,7 @@ use super::address::wrong;
 use super::database::{Connection, READ_PATIENCE, Readers, sql, sql_of};
 use super::migrate::{self, Migration};
 
-pub use scratch::Scratch;
+pub use scratch::{Made, Scratch};
 
 /// The migrations, in order; their place in the list is their version, counted from 1. Never edited once released, only added to. A server
 /// commits each statement that makes a table by itself, so each of them must bear being run again.

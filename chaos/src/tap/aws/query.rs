@@ -142,6 +142,11 @@ pub(super) fn messages(xml: &str) -> Vec<Delivered> {
     elements(xml, "Message").map(|text| Delivered { facts: facts(text), text: text.to_owned() }).collect()
 }
 
+/// The entries that a batch's answer calls successful, by their ids.
+pub(super) fn successful(action: &str, xml: &str) -> Vec<String> {
+    elements(xml, &format!("{action}ResultEntry")).filter_map(|entry| inside(entry, "Id").map(unescaped)).collect()
+}
+
 /// The same answer with these messages instead of its own.
 pub(super) fn with_messages(xml: &str, kept: &[String]) -> String {
     let (Some(begin), Some(end)) = (xml.find("<Message>"), xml.rfind("</Message>")) else { return xml.to_owned() };

@@ -11,7 +11,6 @@ use super::query::{self, Delivered};
 use super::{Core, Errand, Known};
 use crate::decision::{Fault, Point, ReceiveFault};
 use crate::faults::{Hit, Strike};
-use crate::observe::Ids;
 use crate::tap::http::{Answer, Passed, Reply, Unreachable};
 
 /// Messages waiting to be repeated on one queue; more are not repeated.
@@ -20,7 +19,7 @@ const MOST_REPEATS: usize = 1_000;
 /// A message that the next receive delivers once more, unless its rule is healed before.
 pub(super) struct Repeat {
     message: Delivered,
-    ids: Ids,
+    known: Known,
     hit: Hit,
 }
 
@@ -31,7 +30,11 @@ pub(super) async fn receive(core: &Core, errand: &Errand<'_>, passed: &mut Passe
     let repeated = repeats(core, queue, errand.call.most_messages);
     if !repeated.is_empty() {
         passed.exchange.rules.extend(repeated.iter().map(|repeat| repeat.hit.rule().clone()));
-        passed.exchange.ids = repeated.iter().map(|repeat| repeat.ids.clone()).collect();
+        passed.exchange.ids = repeated.iter().map(|repeat| repeat.known.ids.clone()).collect();
+        for repeat in &repeated {
+            // Its first copy may have been deleted by now; this one will be too.
+            remember(core, &repeat.message.facts, &repeat.known);
+        }
         let messages: Vec<Delivered> = repeated.into_iter().map(|repeat| repeat.message).collect();
         return Ok(Reply::Answer(made_of(errand, messages)));
     }
@@ -43,28 +46,33 @@ pub(super) async fn receive(core: &Core, errand: &Errand<'_>, passed: &mut Passe
 
 fn struck(core: &Core, errand: &Errand<'_>, passed: &mut Passed<'_>, queue: &str, mut answer: Answer) -> Reply {
     let messages = messages(errand, &answer);
-    let (mut kept, mut lost, mut reversed) = (Vec::with_capacity(messages.len()), false, false);
-    let count = messages.len();
+    let (mut kept, mut known_of_kept) = (Vec::with_capacity(messages.len()), Vec::with_capacity(messages.len()));
+    let (mut lost, mut reversed, count) = (false, false, messages.len());
     for (index, message) in messages.into_iter().enumerate() {
-        let known = remember(core, errand, &message.facts);
+        let known = known(core, errand, &message.facts);
         passed.exchange.ids.push(known.ids.clone());
         let strike = core.decide(errand, Point::Receive, index, &known, passed);
         let by = |fault: ReceiveFault| hit(strike.as_ref(), fault);
         lost |= by(ReceiveFault::LoseAnswer).is_some();
         reversed |= by(ReceiveFault::Reverse).is_some();
         if let Some(hit) = by(ReceiveFault::Repeat) {
-            repeat(core, queue, Repeat { message: message.clone(), ids: known.ids, hit: hit.clone() });
+            repeat(core, queue, Repeat { message: message.clone(), known: known.clone(), hit: hit.clone() });
         }
         if let Some(hit) = by(ReceiveFault::Reverse).filter(|_| count > 1) {
             core.hop.saw(hit, || format!("{count} messages were passed on in reverse order"));
         }
         if by(ReceiveFault::Withhold).is_none() {
             kept.push(message);
+            known_of_kept.push(known);
         }
     }
     passed.exchange.kept_back += u32::try_from(count - kept.len()).unwrap_or(u32::MAX);
     if lost {
         return Reply::reset();
+    }
+    // Nobody ever asks about a message that was not handed out.
+    for (message, known) in kept.iter().zip(&known_of_kept) {
+        remember(core, &message.facts, known);
     }
     if reversed {
         kept.reverse();
@@ -120,16 +128,19 @@ fn hit(strike: Option<&Strike>, fault: ReceiveFault) -> Option<&Hit> {
     strike?.hits().iter().find(|hit| *hit.fault() == Fault::Receive(fault))
 }
 
-/// Finds the ids of a message, and remembers them for its receipt handle.
-fn remember(core: &Core, errand: &Errand<'_>, message: &Value) -> Known {
+/// Finds the ids and attributes of a message.
+fn known(core: &Core, errand: &Errand<'_>, message: &Value) -> Known {
     let body = message["Body"].as_str().unwrap_or_default();
     let mut attributes = sqs_attributes(&message["MessageAttributes"]);
     attributes.extend(envelope_attributes(body));
-    let known = Known { ids: core.identify(errand, body.as_bytes(), &attributes), attributes };
+    Known { ids: core.identify(errand, body.as_bytes(), &attributes), attributes }
+}
+
+/// What is known of a message that is handed out stands behind its receipt handle from now on.
+fn remember(core: &Core, message: &Value, known: &Known) {
     if let Some(receipt) = message["ReceiptHandle"].as_str() {
-        core.handles.lock().unwrap_or_else(PoisonError::into_inner).insert(receipt.to_owned(), known.clone());
+        core.receipts().handed_out(receipt, known);
     }
-    known
 }
 
 fn repeat(core: &Core, queue: &str, repeat: Repeat) {

@@ -1,10 +1,13 @@
 //! Acknowledgements: lost on the way, lost on the way back, or refused as too late.
 
-use super::call::Kind;
+use serde_json::Value;
+
+use super::call::{Call, Kind};
 use super::forge::{self, Told};
+use super::query;
 use super::{Core, Errand, Known};
 use crate::decision::{Fault, Point, SettleFault, Slot};
-use crate::tap::http::{Passed, Reply, Unreachable};
+use crate::tap::http::{Answer, Passed, Reply, Unreachable};
 
 pub(super) async fn settle(core: &Core, errand: &Errand<'_>, known: Vec<Known>, passed: &mut Passed<'_>) -> Result<Reply, Unreachable> {
     let point = if errand.call.kind == Kind::Extend { Point::Extend } else { Point::Settle };
@@ -32,5 +35,37 @@ pub(super) async fn settle(core: &Core, errand: &Errand<'_>, known: Vec<Known>, 
     };
     passed.exchange.kept_back += u32::try_from(told.len()).unwrap_or(u32::MAX);
     drop(strikes);
-    if answer_lost { Ok(Reply::reset()) } else { Ok(reply) }
+    if answer_lost {
+        return Ok(Reply::reset());
+    }
+    if let Reply::Answer(answer) = &reply
+        && errand.call.kind == Kind::Delete
+        && errand.answer_passes
+    {
+        let mut receipts = core.receipts();
+        for receipt in deleted(errand.call, &kept, answer) {
+            receipts.settled(receipt);
+        }
+    }
+    Ok(reply)
+}
+
+/// Receipts of those of these entries that the service has deleted and says so.
+fn deleted<'c>(call: &'c Call, kept: &[usize], answer: &Answer) -> Vec<&'c str> {
+    if !answer.status.is_success() {
+        return Vec::new();
+    }
+    let (all, named) = if call.batch { (false, named_as_done(call, answer)) } else { (true, Vec::new()) };
+    let entries = kept.iter().filter_map(|index| call.entries.get(*index));
+    entries.filter(|entry| all || named.contains(&entry.batch_id)).filter_map(|entry| entry.receipt.as_deref()).collect()
+}
+
+/// Entries of a batch that the answer calls successful.
+fn named_as_done(call: &Call, answer: &Answer) -> Vec<String> {
+    if call.is_sqs_form() {
+        return query::successful(&call.action, &String::from_utf8_lossy(&answer.body));
+    }
+    let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let successful = value["Successful"].as_array().map(Vec::as_slice).unwrap_or_default();
+    successful.iter().filter_map(|entry| entry["Id"].as_str().map(ToOwned::to_owned)).collect()
 }

@@ -2,15 +2,17 @@
 
 use chaos::plan::{Fields, Mistakes};
 
-use super::places::{FACTORY, check};
+use super::Purpose;
+use super::places::{FACTORY, check, check_all};
 use super::values::{extract, pointer, request, required_extract, rules, template, templates, yes_or_no};
 use crate::target::answer::Extract;
 use crate::target::database::{Kind, shows_a_password};
 use crate::target::speech::Speech;
+use crate::target::statement::Statement;
 use crate::target::template::Template;
 use crate::target::{Ask, AwsPart, Back, Factory, Find, Ledger, QueuePart, Stock};
 
-pub(super) fn stock(top: &mut Fields<'_, '_>, speech: &Speech, mistakes: &mut Mistakes<'_>) -> Option<Stock> {
+pub(super) fn stock(top: &mut Fields<'_, '_>, speech: &Speech, purpose: Purpose, mistakes: &mut Mistakes<'_>) -> Option<Stock> {
     let mut table = top.section("stock", mistakes);
     if !table.is_there() {
         return None;
@@ -19,11 +21,12 @@ pub(super) fn stock(top: &mut Fields<'_, '_>, speech: &Speech, mistakes: &mut Mi
     known.extend(speech.products.iter().flat_map(|product| product.words.keys().map(|word| format!("product.{word}"))));
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let database = database(&mut table, mistakes);
-    let read = ask(&mut table, "read", None, database.is_some(), &known, mistakes);
+    let sql = database.as_ref().map(|(_, kind)| (*kind, purpose));
+    let read = ask(&mut table, "read", None, sql, &known, mistakes);
     if !table.has("read") {
         table.missing("read", "read = \"GET /breads/{product}\", or a SELECT with `database`", mistakes);
     }
-    let reset = ask(&mut table, "reset", Some("reset_body"), database.is_some(), &known, mistakes);
+    let reset = ask(&mut table, "reset", Some("reset_body"), sql, &known, mistakes);
     let at = if database.is_some() {
         extract(&mut table, "at", mistakes).unwrap_or(Extract { at: None, matches: None })
     } else {
@@ -35,17 +38,18 @@ pub(super) fn stock(top: &mut Fields<'_, '_>, speech: &Speech, mistakes: &mut Mi
         table.missing("find", "find = \"/id\", where a row names its product", mistakes);
     }
     table.finish(mistakes);
+    let database = database.map(|(url, _)| url);
     Some(Stock { database, read: read?, find: by.map(|by| Find { rows, by }), at, reset })
 }
 
 /// `database = "sqlite:///path"` or `"mysql://…"`; with it, questions are SQL.
-fn database(table: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Template> {
+fn database(table: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<(Template, Kind)> {
     let url = template(table, "database", mistakes)?;
     let (span, field) = (table.span_of("database"), table.full("database"));
     let Some(kind) = Kind::of(url.text()) else {
         let ways = "write \"sqlite:///path/to/shop.db\" or \"mysql://shop:{env:SHOP_PASSWORD}@127.0.0.1:3306/shop\"";
         mistakes.add(&span, format!("`{field}` is not a database that can be read"), ways);
-        return Some(url);
+        return Some((url, Kind::Sqlite));
     };
     let known: &[&str] = if kind == Kind::Sqlite { &["data"] } else { &[] };
     check(&url, known, &span, &field, mistakes);
@@ -54,32 +58,39 @@ fn database(table: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<T
         let message = format!("`{field}` has a password in it, which everybody would read who gets the file or a run folder");
         mistakes.add(&span, message, "write {env:SHOP_PASSWORD} in its place, and set that variable");
     }
-    Some(url)
+    Some((url, kind))
 }
 
 fn ask(
     table: &mut Fields<'_, '_>,
     key: &'static str,
     body_key: Option<&'static str>,
-    sql: bool,
+    sql: Option<(Kind, Purpose)>,
     known: &[&str],
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Ask> {
-    if !sql {
+    let Some((kind, purpose)) = sql else {
         return request(table, key, body_key, known, mistakes).map(Ask::Http);
+    };
+    let statement = Statement::parse(&table.text(key, mistakes)?, kind);
+    let (span, field) = (table.span_of(key), table.full(key));
+    check_all(statement.places(), known, &span, &field, mistakes);
+    if purpose == Purpose::Asking {
+        for misplaced in statement.misplaced() {
+            mistakes.add(&span, format!("in `{field}` {misplaced}"), misplaced.way_out());
+        }
     }
-    let statement = template(table, key, mistakes)?;
-    check(&statement, known, &table.span_of(key), &table.full(key), mistakes);
     Some(Ask::Sql(statement))
 }
 
-pub(super) fn ledger(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Ledger> {
+pub(super) fn ledger(top: &mut Fields<'_, '_>, purpose: Purpose, mistakes: &mut Mistakes<'_>) -> Option<Ledger> {
     let mut table = top.section("ledger", mistakes);
     if !table.is_there() {
         return None;
     }
     let database = database(&mut table, mistakes);
-    let read = ask(&mut table, "read", Some("body"), database.is_some(), &[], mistakes);
+    let sql = database.as_ref().map(|(_, kind)| (*kind, purpose));
+    let read = ask(&mut table, "read", Some("body"), sql, &[], mistakes);
     if !table.has("read") {
         table.missing("read", "read = \"GET /orders\", or a SELECT with `database`", mistakes);
     }
@@ -95,6 +106,7 @@ pub(super) fn ledger(top: &mut Fields<'_, '_>, mistakes: &mut Mistakes<'_>) -> O
     }
     let sold = rules(&mut table, "sold", mistakes);
     table.finish(mistakes);
+    let database = database.map(|(url, _)| url);
     Some(Ledger { database, read: read?, rows, key: key?, product, quantity: quantity?, sold })
 }
 

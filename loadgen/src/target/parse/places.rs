@@ -18,7 +18,18 @@ pub(super) const FACTORY: [&str; 4] = ["product", "units", "url", "production"];
 /// Reports each place that nothing is known for. Whether a variable of the environment is set is known when the target is started, not here:
 /// an old run is judged again without them.
 pub(super) fn check(template: &Template, known: &[&str], span: &Range<usize>, field: &str, mistakes: &mut Mistakes<'_>) {
-    for place in template.places().filter(|place| !place.starts_with("env:") && !known.contains(place)) {
+    check_all(template.places(), known, span, field, mistakes);
+}
+
+/// The same of places that stand in something else.
+pub(super) fn check_all<'p>(
+    places: impl Iterator<Item = &'p str>,
+    known: &[&str],
+    span: &Range<usize>,
+    field: &str,
+    mistakes: &mut Mistakes<'_>,
+) {
+    for place in places.filter(|place| !place.starts_with("env:") && !known.contains(place)) {
         let way_out = match nearest(place, known) {
             Some(meant) => format!("did you mean {{{meant}}}?"),
             None if known.is_empty() => "no places can stand here".to_owned(),

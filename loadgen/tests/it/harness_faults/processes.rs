@@ -1,6 +1,7 @@
 //! Processes that somebody kills: one of the pipeline's, or the harness itself in any phase.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use loadgen::history::event::{Event, Phase, RoleState};
 use loadgen::result::RunResult;
@@ -11,7 +12,7 @@ use nix::unistd::Pid;
 use super::{checked, long, nothing_is_left_behind, phase, said};
 use crate::targets::first_contact;
 use crate::targets::misbehaving::{shop, write_target};
-use crate::whole_command::{Desk, SHORT, events, text, under_load};
+use crate::whole_command::{Desk, SHORT, events, text, under_load, until};
 
 #[test]
 fn a_process_that_somebody_else_kills_ends_the_run_unknown_and_is_named() {
@@ -38,7 +39,9 @@ fn a_harness_that_is_killed_in_any_phase_leaves_evidence_that_never_passes_and_n
     // A drain that takes its time, so that it can be met.
     let slow =
         SHORT.replace("timeout = \"60s\"", "timeout = \"600s\"\nquiet_for = \"300s\"").replace("duration = \"4s\"", "duration = \"1s\"");
-    for (wanted, scenario) in [(Phase::Boot, long()), (Phase::Load, long()), (Phase::Drain, slow)] {
+    // Soon at its end, which may come before the kill: then it lacks other evidence.
+    let short = SHORT.replace("duration = \"4s\"", "duration = \"1s\"").replace("min_sold = 10", "min_sold = 10000");
+    for (wanted, scenario) in [(Phase::Boot, long()), (Phase::Load, long()), (Phase::Drain, slow), (Phase::Verify, short)] {
         let desk = Desk::new(&scenario);
         let mut child = desk.start();
         let run = phase(&desk, wanted);
@@ -48,6 +51,30 @@ fn a_harness_that_is_killed_in_any_phase_leaves_evidence_that_never_passes_and_n
         let (code, words) = checked(&desk, &run);
         assert_eq!(code, Some(4), "killed in {wanted:?}: {words}");
     }
+}
+
+#[test]
+fn a_harness_that_is_killed_while_it_reports_leaves_all_the_evidence_and_nothing_else() {
+    let desk = Desk::new(SHORT);
+    let mut child = desk.start();
+    let run = under_load(&desk);
+    // Whoever opens it to write waits for a reader, and none ever comes.
+    let report = run.join("report.html");
+    assert!(Command::new("mkfifo").arg(&report).status().unwrap().success());
+    until("the history to be closed", || events(&run).iter().any(|event| matches!(event, Event::Ended { .. })).then_some(()));
+    assert!(child.try_wait().unwrap().is_none(), "it still judges, or waits to write");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    nothing_is_left_behind(&desk, &run);
+    assert!(!run.join("result.json").exists() && !run.join("junit.xml").exists(), "nobody can take it for a run with a verdict");
+    std::fs::remove_file(&report).unwrap();
+    // Its history was closed, so nothing that came later can change what it proves; without its last bytes it proves nothing any more.
+    let (code, words) = checked(&desk, &run);
+    assert_eq!(code, Some(0), "{words}");
+    let history = std::fs::File::options().write(true).open(run.join("history.jsonl.zst")).unwrap();
+    history.set_len(history.metadata().unwrap().len() - 8).unwrap();
+    let (code, words) = checked(&desk, &run);
+    assert_eq!(code, Some(4), "{words}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The reference as a stranger: started by somebody else, known by the contract alone. What it shows must hold.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use loadgen::verify::judgement::{Judgement, Verdict};
@@ -10,16 +10,16 @@ use serde_json::Value;
 use testbed::MariaDb;
 
 use super::{first_contact, property, run_against, run_told, target};
-use crate::whole_command::{Desk, text};
+use crate::whole_command::{Desk, text, under_load, until};
 
 /// The reference without its factory, which the harness plays. Ends when the value is dropped.
-struct Foreign {
+pub(crate) struct Foreign {
     process: Child,
     addresses: Value,
 }
 
 impl Foreign {
-    fn start(desk: &Desk, edition: &str, factory: u16, database: Option<&str>) -> Self {
+    fn start(desk: &Desk, edition: &str, factory: u16, variables: &[(&str, &str)]) -> Self {
         let roles = ["broker", "sales", "relay", "replenish", "receiving", "advertising", "operations"];
         let mut process = Command::new(env!("CARGO_BIN_EXE_loadgen"))
             .args(["reference", "serve"])
@@ -28,7 +28,7 @@ impl Foreign {
             .args(["--factory-url", &format!("http://127.0.0.1:{factory}"), "--broker-storage", "memory", "--data"])
             .arg(desk.path("shop"))
             .env_remove("RUST_LOG")
-            .envs(database.map(|url| ("DATABASE_URL", url)))
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -37,6 +37,12 @@ impl Foreign {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         Self { process, addresses: ready["addresses"].clone() }
+    }
+
+    /// Lets it end by itself, as it does when nobody holds its input any more.
+    pub(crate) fn stop(mut self) {
+        drop(self.process.stdin.take());
+        self.process.wait().unwrap();
     }
 
     fn address(&self, listener: &str) -> &str {
@@ -51,11 +57,11 @@ impl Drop for Foreign {
     }
 }
 
-/// A foreign reference, and the ready file of its edition with its addresses.
-fn foreign(desk: &Desk, edition: &str, database: Option<&str>) -> (Foreign, String) {
+/// A foreign reference with these variables in its environment, and the ready file of its edition with its addresses.
+pub(crate) fn foreign(desk: &Desk, edition: &str, variables: &[(&str, &str)]) -> (Foreign, String) {
     // Held until the harness takes it: nobody calls the factory before the run begins.
     let factory = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let foreign = Foreign::start(desk, edition, factory, database);
+    let foreign = Foreign::start(desk, edition, factory, variables);
     let file = std::fs::read_to_string(target(&format!("{edition}.toml"))).unwrap();
     let file = file
         .replace("http://127.0.0.1:8080", foreign.address("sales"))
@@ -66,7 +72,7 @@ fn foreign(desk: &Desk, edition: &str, database: Option<&str>) -> (Foreign, Stri
 
 fn judge(edition: &str) {
     let desk = Desk::new(&first_contact(""));
-    let (_foreign, file) = foreign(&desk, edition, None);
+    let (_foreign, file) = foreign(&desk, edition, &[]);
     std::fs::write(desk.path("target.toml"), file).unwrap();
     let (code, result) = run_against(&desk, desk.path("target.toml").to_str().unwrap());
     assert_eq!((code, result.verdict()), (Some(0), Verdict::Pass), "{:#?}", result.proof.reasons);
@@ -92,8 +98,8 @@ const PASSWORD: &str = "FOREIGN_SHOP_PASSWORD";
 const IN_SQL: &str = r#"
 [stock]
 database = "ADDRESS"
-read = "SELECT SUM(stock) FROM products WHERE product_id = '{product}'"
-reset = "UPDATE products SET stock = {quantity} WHERE product_id = '{product}'"
+read = "SELECT SUM(stock) FROM products WHERE product_id = {product}"
+reset = "UPDATE products SET stock = {quantity} WHERE product_id = {product}"
 
 [ledger]
 database = "ADDRESS"
@@ -113,7 +119,7 @@ async fn a_stranger_on_a_database_server_shows_its_stock_and_ledger_in_sql() {
 
 fn judge_in_sql(url: &str) {
     let desk = Desk::new(&first_contact(""));
-    let (_foreign, file) = foreign(&desk, "donut", Some(url));
+    let (_foreign, file) = foreign(&desk, "donut", &[("DATABASE_URL", url)]);
     let account = url.strip_prefix("mysql://").unwrap();
     let (user, rest) = account.split_once(':').unwrap();
     let (password, place) = rest.split_once('@').unwrap();
@@ -132,4 +138,31 @@ fn judge_in_sql(url: &str) {
     }
     let plan = std::fs::read_to_string(desk.run_folder().join("plan.json")).unwrap();
     assert!(plan.contains(PASSWORD) && !plan.contains(password), "a run folder may be given to anybody");
+}
+
+/// The queues of an endpoint that are called as observers are.
+fn observers(endpoint: &str) -> Vec<String> {
+    let mut stream = TcpStream::connect(endpoint.trim_start_matches("http://")).unwrap();
+    let head = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-amz-target: AmazonSQS.ListQueues\r\ncontent-length: 2\r\n\r\n{}";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let listed: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let urls = listed["QueueUrls"].as_array().cloned().unwrap_or_default();
+    urls.iter().filter_map(|url| url.as_str()).filter(|url| url.contains("rushproof-observer-")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_harness_that_is_killed_leaves_no_observer_on_somebody_elses_endpoint() {
+    let desk = Desk::new(&first_contact("").replace("duration = \"5s\"", "duration = \"10m\""));
+    let (foreign, file) = foreign(&desk, "donut", &[]);
+    std::fs::write(desk.path("target.toml"), file).unwrap();
+    let mut child = desk.loadgen(&["--target", "target.toml", "--scenario", "scenario.toml", "--out", "runs"]).spawn().unwrap();
+    under_load(&desk);
+    let endpoint = foreign.address("broker");
+    assert!(!observers(endpoint).is_empty(), "somebody observes");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until("the observers to be gone", || observers(endpoint).is_empty().then_some(()));
+    until("the temporary files to be gone", || desk.temporary_files().is_empty().then_some(()));
 }
