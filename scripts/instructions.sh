@@ -3,6 +3,7 @@
 #
 #   scripts/instructions.sh OTHER-CHECKOUT
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
 other=$(cd "${1:?the other checkout}" && pwd)
 command -v valgrind >/dev/null || { echo "valgrind is missing (Debian: apt-get install valgrind)" >&2; exit 2; }

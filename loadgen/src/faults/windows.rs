@@ -27,6 +27,12 @@ struct Moment {
     phase: Option<Arc<str>>,
 }
 
+impl Moment {
+    fn of(faults: &Faults) -> Self {
+        Self { elapsed: faults.elapsed(), sales: faults.sales(), phase: faults.phase() }
+    }
+}
+
 /// Where a rule is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Window {
@@ -65,7 +71,19 @@ struct Watched {
 impl Windows {
     pub(super) fn open(rules: Vec<Rule>, faults: Faults, recorder: Recorder, scribe: Scribe) -> Self {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(keep(rules, faults, recorder, scribe, stop.clone()));
+        let watch = |rule: Rule| {
+            let outcome = Outcome { rule: Arc::clone(&rule.name), requested: false, left: None };
+            Watched { rule, installed: None, outcome, over: false }
+        };
+        let mut watched: Vec<Watched> = rules.into_iter().map(watch).collect();
+        // What is due from the beginning is in force before this returns: buyers come on a thread of their own, and wait for no task.
+        let moment = Moment::of(&faults);
+        for one in &mut watched {
+            if window(&one.rule.select, &moment, false) == Window::Open {
+                one.begin(&faults, &recorder);
+            }
+        }
+        let task = tokio::spawn(keep(watched, faults, recorder, scribe, stop.clone()));
         Self { stop, task: Some(task) }
     }
 
@@ -93,12 +111,7 @@ impl Drop for Windows {
     }
 }
 
-async fn keep(rules: Vec<Rule>, faults: Faults, recorder: Recorder, scribe: Scribe, stop: CancellationToken) -> Vec<Outcome> {
-    let watch = |rule: Rule| {
-        let outcome = Outcome { rule: Arc::clone(&rule.name), requested: false, left: None };
-        Watched { rule, installed: None, outcome, over: false }
-    };
-    let mut watched: Vec<Watched> = rules.into_iter().map(watch).collect();
+async fn keep(mut watched: Vec<Watched>, faults: Faults, recorder: Recorder, scribe: Scribe, stop: CancellationToken) -> Vec<Outcome> {
     // What a rule still holds is nothing for the others to wait for.
     let mut healing: JoinSet<(usize, Option<String>)> = JoinSet::new();
     let mut ticks = tokio::time::interval(TICK);
@@ -108,7 +121,7 @@ async fn keep(rules: Vec<Rule>, faults: Faults, recorder: Recorder, scribe: Scri
             _ = ticks.tick() => false,
             () = stop.cancelled() => true,
         };
-        let moment = Moment { elapsed: faults.elapsed(), sales: faults.sales(), phase: faults.phase() };
+        let moment = Moment::of(&faults);
         for (index, one) in watched.iter_mut().enumerate() {
             let window = if last { Window::Over } else { window(&one.rule.select, &moment, one.installed.is_some()) };
             match window {

@@ -233,6 +233,17 @@ impl Bench {
     }
 }
 
+#[tokio::test]
+async fn a_fault_that_is_due_from_the_beginning_is_in_force_before_anybody_can_come() {
+    let mut bench = Bench::new("[[fault]]\nname = \"lost\"\nfault = \"lose-answer\"\nhop = \"sales\"\n");
+    bench.hops.begin();
+    // No task has had a turn yet.
+    assert_eq!(bench.hops.faults().active_rules(), 1);
+    bench.hops.heal().await;
+    let states: Vec<FaultState> = bench.marks().await.into_iter().map(|mark| mark.state).collect();
+    assert_eq!(states, [FaultState::Requested, FaultState::Healed]);
+}
+
 async fn ask(stream: &mut TcpStream) -> String {
     stream.write_all(b"GET /product/donut HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
     let mut answer = vec![0; 1_024];
