@@ -120,8 +120,9 @@ fn merged_json(call: &Call, body: &Bytes, told: &[(usize, Told)]) -> Option<Byte
     added(call, serde_json::from_slice(body).ok()?, told).map(|value| value.to_string().into())
 }
 
-/// The lists of a batch's answer with these entries added.
-fn added(call: &Call, mut value: Value, told: &[(usize, Told)]) -> Option<Value> {
+/// The lists of a batch's answer with these entries added; None for what is no answer of a batch.
+fn added(call: &Call, value: Value, told: &[(usize, Told)]) -> Option<Value> {
+    let Value::Object(mut lists) = value else { return None };
     for (index, told) in told {
         let entry = call.entries.get(*index)?;
         let (list, item) = match told {
@@ -132,12 +133,12 @@ fn added(call: &Call, mut value: Value, told: &[(usize, Told)]) -> Option<Value>
                 ("Failed", json!({"Id": entry.batch_id, "SenderFault": true, "Code": code, "Message": message}))
             }
         };
-        match value[list].as_array_mut() {
+        match lists.get_mut(list).and_then(Value::as_array_mut) {
             Some(items) => items.push(item),
-            None => value[list] = json!([item]),
+            None => drop(lists.insert(list.to_owned(), json!([item]))),
         }
     }
-    Some(value)
+    Some(Value::Object(lists))
 }
 
 fn merged_xml(call: &Call, body: &Bytes, told: &[(usize, Told)]) -> Option<Bytes> {
