@@ -17,7 +17,7 @@ pub(crate) const MOST_ROWS: usize = 64;
 pub(crate) fn insert_rows<const N: usize>(dialect: Dialect, into: &'static str, mut rows: Vec<[Value; N]>) -> Vec<Statement> {
     let mut statements = Vec::new();
     while !rows.is_empty() {
-        let (places, more) = match dialect {
+        let (text, more) = match dialect {
             // Filled up to a power of two with rows that are left out again: few texts, each prepared once, serve every number of rows.
             Dialect::Sqlite => {
                 let more = rows.split_off(rows.len().min(MOST_ROWS));
@@ -31,7 +31,7 @@ pub(crate) fn insert_rows<const N: usize>(dialect: Dialect, into: &'static str, 
                 (format!("{into} VALUES {}", places::<N>(rows.len())), more)
             }
         };
-        statements.push(sql_of(places).bind_all(rows.into_iter().flatten()));
+        statements.push(sql_of(text).bind_all(rows.into_iter().flatten()));
         rows = more;
     }
     statements
