@@ -44,10 +44,18 @@ need "command -v mariadbd || [ -x /usr/sbin/mariadbd ]" mariadb-server
 need "ls /usr/lib/*/faketime/libfaketimeMT.so.1" faketime
 
 tools=$PWD/target/tools
+# into_tools NAME: something is about to be installed there, if it may be.
+into_tools() {
+  if [ "$install" = no ]; then
+    echo "missing: $1 (without --no-install it comes into target/tools)" >&2
+    exit 2
+  fi
+}
 # tool COMMAND FILE PACKAGE...: installs Python packages into target/tools when the command fails and the file is not there yet.
 tool() {
   eval "$1" >/dev/null 2>&1 && return
   [ -x "$tools/bin/$2" ] && return
+  into_tools "$2"
   need "python3 -c 'import ensurepip, venv'" python3 python3-venv
   say "installing $2 into target/tools"
   [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
@@ -62,8 +70,11 @@ tool "kubernetes-validate --version" kubernetes-validate kubernetes-validate==1.
   PyYAML jsonschema jsonschema-specifications referencing attrs rpds-py importlib_resources packaging typing_extensions
 # They read PromQL as Prometheus does, and workflows.
 need "python3 -c 'import ensurepip, venv'" python3 python3-venv
-[ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
-"$tools/bin/python" -c 'import promql_parser, yaml' 2>/dev/null || "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps promql-parser==0.12.0 PyYAML
+if ! "$tools/bin/python" -c 'import promql_parser, yaml' 2>/dev/null; then
+  into_tools "promql-parser and PyYAML"
+  [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
+  "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps promql-parser==0.12.0 PyYAML
+fi
 export PATH="$PATH:$tools/bin"
 
 say "format"

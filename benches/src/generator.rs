@@ -25,7 +25,11 @@ pub struct Told {
 }
 
 /// Buyers who each buy one piece and go, arriving evenly at random.
-fn scenario(rate: u32, seconds: u32) -> Scenario {
+///
+/// # Panics
+/// When a scenario may not have that rate or last that long.
+#[must_use]
+pub fn scenario(rate: u32, seconds: u32) -> Scenario {
     let text = format!(
         "name = \"even\"\nabout = \"Even arrivals, for measuring.\"\n[stock]\n\"CP-502101\" = 1000000\n\
          [[stage]]\nname = \"even\"\nduration = \"{seconds}s\"\nrate = \"{rate}/s\"\n[buyers]\npatience = \"10s\"\n"

@@ -8,6 +8,7 @@
 //! - [`tap`]: proxies that stand on a hop, tell what passed, and do to it what was decided: [`tap::http`], [`tap::aws`], [`tap::tcp`].
 //! - [`observe`]: where taps report to, without ever waiting for whoever listens.
 //! - [`catalogue`]: every fault there is, as the documentation shows it.
+//! - [`shortage`]: what the machine would not give to the taps themselves.
 //! - [`port`]: a port that is kept although nobody listens on it.
 //! - [`process`]: a child process that never outlives its parent, and that can be killed, paused and resumed.
 //! - [`cli`]: all of this as a program.
@@ -21,6 +22,7 @@ pub mod observe;
 pub mod plan;
 pub mod port;
 pub mod process;
+pub mod shortage;
 pub mod tap;
 
 /// README's example is compiled as a test.

@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::decision::Point;
+use crate::shortage::Shortage;
 
-/// Who listens to a tap. Both functions are called on the way of the traffic: they return at once, and never wait.
+/// Who listens to a tap. Its functions are called on the way of the traffic: they return at once, and never wait.
 pub trait Observer: Send + Sync {
     /// A request passed, or did not.
     fn exchange(&self, exchange: Exchange);
@@ -20,6 +21,8 @@ pub trait Observer: Send + Sync {
     fn fired(&self, fired: Fired);
     /// A rule was seen to take effect, for the first time.
     fn took_effect(&self, effect: TookEffect);
+    /// The tap itself lacked something that it needs for a connection. May be called for every connection.
+    fn fell_short(&self, shortage: Shortage);
 }
 
 /// Nobody listens.
@@ -30,6 +33,7 @@ impl Observer for Unobserved {
     fn exchange(&self, _: Exchange) {}
     fn fired(&self, _: Fired) {}
     fn took_effect(&self, _: TookEffect) {}
+    fn fell_short(&self, _: Shortage) {}
 }
 
 /// What was reported.
@@ -41,6 +45,8 @@ pub enum Report {
     Fired(Fired),
     /// A rule was seen to take effect.
     TookEffect(TookEffect),
+    /// The tap itself lacked something.
+    FellShort(Shortage),
 }
 
 /// Sends reports into a bounded channel; when it is full they are counted as missed, and the traffic goes on.
@@ -82,6 +88,10 @@ impl Observer for Channel {
 
     fn took_effect(&self, effect: TookEffect) {
         self.send(Report::TookEffect(effect));
+    }
+
+    fn fell_short(&self, shortage: Shortage) {
+        self.send(Report::FellShort(shortage));
     }
 }
 

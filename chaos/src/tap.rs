@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::decision::{Fault, Point, Rule, SendFault};
 use crate::faults::{Faults, Hit, Strike};
 use crate::observe::{Exchange, Extractor, Fired, Ids, Observer, TookEffect, Unobserved};
+use crate::shortage::{self, Shortage};
 
 pub use self::door::{Closed, Door};
 
@@ -194,6 +195,13 @@ impl Hop {
     fn saw(&self, hit: &Hit, seen: impl FnOnce() -> String) {
         if self.faults.confirm_effective(hit.rule()) {
             self.report_effect(&hit.armed.rule, seen());
+        }
+    }
+
+    /// Reports what the tap itself lacked, when that is why something went wrong.
+    fn tell_of_shortage(&self, wanted: &'static str, error: &(dyn std::error::Error + 'static)) {
+        if let Some(error) = shortage::among_causes(error) {
+            self.observer.fell_short(Shortage { hop: Arc::clone(&self.name), wanted, error: error.to_string() });
         }
     }
 

@@ -3,13 +3,15 @@
 //! The database server has its own folder, its own free port of 127.0.0.1, an account with a password that nobody else knows, and ends with the process
 //! that started it, however that ends. There is one per test binary ([`MariaDb::shared`]) and one database in it per test.
 //!
-//! [`messages`] shows every error message of a crate in one snapshot; [`dashboard`] compares the shipped dashboard with what is told to Prometheus.
+//! [`messages`] shows every error message of a crate in one snapshot; [`dashboard`] compares the shipped dashboard with what is told to Prometheus;
+//! [`stalls`] is a server whose answers can be computed.
 
 pub mod attacker;
 mod browser;
 pub mod dashboard;
 mod mariadb;
 pub mod messages;
+pub mod stalls;
 
 pub use browser::{Browser, BrowserError};
 pub use mariadb::{Keeping, MariaDb, MariaDbError};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faults::Faults;
 use crate::observe::{Channel, Ending, Exchange, Fired, Ids, Observer, Report, TookEffect, Unobserved};
+use crate::shortage::Shortage;
 use crate::tap::Upstream;
 
 /// Reports that may wait to be written; a few seconds of heavy traffic.
@@ -101,6 +102,7 @@ async fn write(mut reports: mpsc::Receiver<Report>, began: Instant, stop: Cancel
             Report::Exchange(exchange) => of_exchange(exchange, began),
             Report::Fired(fired) => of_fired(fired, began),
             Report::TookEffect(effect) => of_effect(effect, began),
+            Report::FellShort(shortage) => of_shortage(shortage),
         };
         // A pipe that is full blocks; that must not be a worker thread's whole business.
         let written = tokio::task::block_in_place(|| line(&value));
@@ -145,6 +147,10 @@ fn of_effect(effect: &TookEffect, began: Instant) -> Value {
         "event": "effective", "rule": &*effect.rule, "fault": effect.fault, "hop": &*effect.hop,
         "at_us": micros(effect.at.saturating_duration_since(began)), "seen": effect.seen,
     })
+}
+
+fn of_shortage(shortage: &Shortage) -> Value {
+    json!({ "event": "shortage", "hop": &*shortage.hop, "wanted": shortage.wanted, "error": shortage.error })
 }
 
 fn of_ids(ids: &Ids) -> Value {

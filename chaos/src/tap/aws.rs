@@ -42,7 +42,7 @@ use crate::observe::{Ids, Sighting};
 pub fn start(listener: TcpListener, upstream: &Upstream, hop: Hop) -> Result<Tap, TapError> {
     let tasks = TaskTracker::new();
     let core = Core {
-        forward: Forward::new(upstream, hop.limits),
+        forward: Forward::new(upstream, &hop),
         sequence: Sequence::default(),
         forged: AtomicU64::new(0),
         tasks: tasks.clone(),

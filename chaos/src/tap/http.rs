@@ -34,7 +34,7 @@ pub(super) use self::upstream::{Forward, Unreachable};
 /// [`TapError::Listener`] when the listener has no address.
 pub fn start(listener: TcpListener, upstream: &Upstream, hop: Hop) -> Result<Tap, TapError> {
     let tasks = TaskTracker::new();
-    let proxy = Arc::new(Proxy { forward: Forward::new(upstream, hop.limits), sequence: Sequence::default(), hop: hop.clone() });
+    let proxy = Arc::new(Proxy { forward: Forward::new(upstream, &hop), sequence: Sequence::default(), hop: hop.clone() });
     listener::start(listener, &hop, tasks, move |stream, shutdown| serve(stream, Arc::clone(&proxy), shutdown))
 }
 

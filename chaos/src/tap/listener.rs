@@ -30,13 +30,15 @@ where
     let shutdown = CancellationToken::new();
     let permits = Arc::new(Semaphore::new(hop.limits.connections.min(Semaphore::MAX_PERMITS)));
     let ways = Doorway { wanted: watch::Sender::new(State::Open), is: watch::Sender::new(State::Open) };
-    let accepting = Accepting { address, permits, shutdown: shutdown.clone(), tasks: tasks.clone(), door: ways.clone(), serve };
+    let accepting =
+        Accepting { address, hop: hop.clone(), permits, shutdown: shutdown.clone(), tasks: tasks.clone(), door: ways.clone(), serve };
     let accepting = tokio::spawn(accepting.run(listener));
     Ok(Tap { door: Door::new(address, ways), shutdown, tasks, accepting })
 }
 
 struct Accepting<S> {
     address: SocketAddr,
+    hop: Hop,
     permits: Arc<Semaphore>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -96,6 +98,7 @@ where
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
+                    self.hop.tell_of_shortage("accept a connection", &error);
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -87,6 +87,7 @@ impl Proxy {
             Ok(server) => server,
             Err(error) => {
                 tracing::warn!(%error, upstream = self.upstream.authority(), "a connection could not be passed on");
+                self.hop.tell_of_shortage("open a connection", &error);
                 let _ = client.set_zero_linger();
                 return;
             }

@@ -56,6 +56,39 @@ async fn it_says_where_it_listens_does_what_the_plan_says_and_heals_when_interru
     assert_eq!((&last["event"], &last["active_rules"], &last["held"]), (&"ended".into(), &0.into(), &0.into()));
 }
 
+#[tokio::test]
+async fn a_tap_without_file_handles_says_so_and_serves_again_when_it_has_some() {
+    let service = Service::hello().await;
+    let upstream = format!("http://{}", service.address);
+    let mut child = program().args(["--journal", "--hop", "sales", "--upstream", &upstream]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first: Value = serde_json::from_str(&within("the first line", lines.next_line()).await.unwrap().unwrap()).unwrap();
+    let address = first["address"].as_str().unwrap().parse().unwrap();
+    let pid = child.id().unwrap();
+    let limit = async |files: u32| {
+        let set = Command::new("prlimit").args(["--pid", &pid.to_string(), &format!("--nofile={files}:4096")]).status().await;
+        assert!(set.unwrap().success(), "prlimit");
+    };
+    let free = (0..).find(|handle| !Path::new(&format!("/proc/{pid}/fd/{handle}")).exists()).unwrap();
+    // No handle for the buyer's connection; then one, and none for the connection to the upstream.
+    limit(free).await;
+    let asked = tokio::spawn(async move { post(address, "/checkout", "", "").await });
+    for (files, wanted) in [(free, "accept a connection"), (free + 1, "open a connection")] {
+        limit(files).await;
+        loop {
+            let line = within("the journal to tell", lines.next_line()).await.unwrap().expect("more lines");
+            let told: Value = serde_json::from_str(&line).unwrap();
+            if told["event"] == "shortage" && told["wanted"] == wanted {
+                assert_eq!((&told["hop"], &told["error"]), (&"sales".into(), &"Too many open files (os error 24)".into()));
+                break;
+            }
+        }
+    }
+    assert_eq!(within("the buyer to be sent away", asked).await.unwrap(), Got::Reset);
+    limit(256).await;
+    assert_eq!(post(address, "/checkout", "", "").await, hello());
+}
+
 /// Text of the first block of a page whose fence contains this.
 fn block(page: &str, fence: &str) -> String {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page)).unwrap();

@@ -3,15 +3,19 @@
 //! Two bounded lines lead here, so that the many exchanges never crowd out the firings, which the proof needs one by one. What finds its line
 //! full is counted as missed; a missed firing leaves its rule unproved.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use chaos::observe::{Ending, Exchange, Fired, Observer, TookEffect};
+use chaos::shortage::Shortage;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::{FiredFile, Poison, ids, mark};
 use crate::history::clock::{RunClock, micros};
-use crate::history::event::{BusinessIds, Event, FaultMark, FaultState, Passed};
+use crate::history::event::{self, BusinessIds, Event, FaultMark, FaultState, Passed};
 use crate::history::writer::Recorder;
 
 /// Firings that may wait to be written: some seconds of a rule that strikes everything.
@@ -22,6 +26,9 @@ const EXCHANGES: usize = 16_384;
 
 /// Exchanges that are written before the next look at the firings.
 const BATCH: usize = 64;
+
+/// A tap that lacks file handles says so for each connection; it is written down so often.
+const SHORTAGES_EVERY: Duration = Duration::from_secs(1);
 
 /// The word for the fault that sends garbage.
 const POISON: &str = "poison";
@@ -39,12 +46,15 @@ struct Lines {
     missed_firings: AtomicU64,
     missed_exchanges: AtomicU64,
     fired: Mutex<FiredFile>,
+    /// When each hop last told that its tap lacks something.
+    short: Mutex<HashMap<Arc<str>, Instant>>,
 }
 
 #[derive(Debug)]
 enum Struck {
     Fired(Fired),
     TookEffect(TookEffect),
+    FellShort(Shortage),
     /// Everything before it is written.
     Flush(oneshot::Sender<()>),
 }
@@ -54,7 +64,14 @@ impl Scribe {
         let (struck, their_struck) = mpsc::channel(FIRINGS);
         let (passed, their_passed) = mpsc::channel(EXCHANGES);
         let (missed_firings, missed_exchanges) = (AtomicU64::new(0), AtomicU64::new(0));
-        let lines = Arc::new(Lines { struck, passed, missed_firings, missed_exchanges, fired: Mutex::new(FiredFile::new(seed)) });
+        let lines = Arc::new(Lines {
+            struck,
+            passed,
+            missed_firings,
+            missed_exchanges,
+            fired: Mutex::new(FiredFile::new(seed)),
+            short: Mutex::default(),
+        });
         // The writer must not keep alive the senders that it waits for.
         let desk = Desk { recorder, clock, poison, lines: Arc::downgrade(&lines) };
         tokio::spawn(desk.write(their_struck, their_passed));
@@ -111,6 +128,18 @@ impl Observer for Lines {
             self.missed_firings.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    fn fell_short(&self, shortage: Shortage) {
+        let now = Instant::now();
+        let mut short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
+        if short.get(&shortage.hop).is_some_and(|last| now.duration_since(*last) < SHORTAGES_EVERY) {
+            return;
+        }
+        // One that found no room is told again by the next.
+        if self.struck.try_send(Struck::FellShort(shortage.clone())).is_ok() {
+            short.insert(shortage.hop, now);
+        }
+    }
 }
 
 /// A receive that brings nothing is most of what passes, and says nothing.
@@ -137,6 +166,10 @@ impl Desk {
                     Some(Struck::Fired(fired)) => self.fired(&fired),
                     Some(Struck::TookEffect(effect)) => {
                         self.recorder.record(mark(&effect.rule, FaultState::Effective, Some(&effect.hop), Some(effect.seen)));
+                    }
+                    Some(Struck::FellShort(Shortage { hop, wanted, error })) => {
+                        let place = format!("the tap of {hop}");
+                        self.recorder.record(Event::Shortage(event::Shortage { place, wanted: wanted.to_owned(), error }));
                     }
                     Some(Struck::Flush(done)) => {
                         while let Ok(exchange) = passed.try_recv() {

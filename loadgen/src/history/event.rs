@@ -13,7 +13,7 @@ pub use super::final_state::Final;
 use super::weights::Weights;
 
 /// Version of the history format, written in [`Header::format`].
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Microseconds since the run's start, on the harness's monotonic clock.
 pub type Micros = u64;
@@ -74,6 +74,8 @@ pub enum Event {
     Passed(Passed),
     /// How far the generator itself ran behind its schedule in the last second.
     Lateness(Lateness),
+    /// The harness itself lacked something.
+    Shortage(Shortage),
     /// A row of the final state, read after quiescence.
     Final(Final),
     /// Last line of a history that was closed in order; a history without it was cut off.
@@ -322,6 +324,17 @@ pub struct Passed {
 impl Passed {
     /// What a receive from a queue is called.
     pub const RECEIVE: &str = "ReceiveMessage";
+}
+
+/// Something that the machine would not give to the harness itself: a file handle, a port, memory. At most one line a second for each place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// Where in the harness ("tap of sales").
+    pub place: String,
+    /// What could not be done ("accept a connection").
+    pub wanted: String,
+    /// What the operating system said.
+    pub error: String,
 }
 
 /// The generator's own delay behind its schedule, µs, over about one second.

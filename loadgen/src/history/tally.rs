@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::clock::RunClock;
-use super::event::{Event, FaultMark, FaultState, Micros, Passed, Phase, RoleMark, RoleState, Sample};
+use super::event::{Event, FaultMark, FaultState, Micros, Passed, Phase, RoleMark, RoleState, Sample, Shortage};
 
 /// Marks kept: about what a person scrolls through.
 const MARKS: usize = 120;
@@ -94,7 +94,7 @@ pub struct Mark {
     pub process: bool,
     /// Name of the rule or the role.
     pub name: String,
-    /// "requested", "fired", "healed"; "started", "ready", "exited".
+    /// "requested", "fired", "healed"; "started", "ready", "exited"; "short" of something that the machine would not give.
     pub state: &'static str,
     /// Hop, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +102,7 @@ pub struct Mark {
     /// Detail for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// It should not have happened: a process that ended unasked, a fault that was not proved to be gone.
+    /// It should not have happened: a process that ended unasked, a fault that was not proved to be gone, a harness without file handles.
     pub unasked: bool,
 }
 
@@ -137,6 +137,7 @@ impl Tally {
             Event::Stage { name } => self.lock().stage = Some(name.clone()),
             Event::RestockSeen { .. } => self.lock().restocks += 1,
             Event::Published(_) => self.lock().published += 1,
+            Event::Shortage(shortage) => self.lock().shortage(self.clock.now(), shortage),
             Event::Header(_) | Event::Merged(_) | Event::Phase(_) | Event::Opening { .. } | Event::Ended { .. } => {}
         }
     }
@@ -194,6 +195,11 @@ impl Counts {
             self.unasked.push(mark.role.clone());
         }
         self.mark(Mark { at, process: true, name: mark.role.clone(), state, hop: None, note: mark.note.clone(), unasked });
+    }
+
+    fn shortage(&mut self, at: Micros, shortage: &Shortage) {
+        let note = Some(format!("cannot {}: {}", shortage.wanted, shortage.error));
+        self.mark(Mark { at, process: true, name: shortage.place.clone(), state: "short", hop: None, note, unasked: true });
     }
 
     fn mark(&mut self, mark: Mark) {

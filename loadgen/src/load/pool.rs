@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use nix::errno::Errno;
+use chaos::shortage::is_shortage;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -161,11 +161,7 @@ impl Slot<'_> {
 
 /// Why no connection could be opened. Whoever has no file or port left for one must not say that the shop was not there.
 fn unreachable(error: &std::io::Error) -> String {
-    let ours = matches!(
-        error.raw_os_error().map(Errno::from_raw),
-        Some(Errno::EMFILE | Errno::ENFILE | Errno::EADDRNOTAVAIL | Errno::ENOBUFS | Errno::ENOMEM)
-    );
-    if ours { format!("{}{error}", Complete::OURS) } else { error.to_string() }
+    if is_shortage(error) { format!("{}{error}", Complete::OURS) } else { error.to_string() }
 }
 
 /// As many as the process may have open files, after asking for all it can get.
@@ -181,6 +177,8 @@ fn connection_limit() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
     use super::*;
 
     #[test]

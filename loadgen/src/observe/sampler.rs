@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chaos::shortage;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::eye::{Eye, LookError};
 use super::scales::Scales;
-use crate::history::event::{Event, Sample};
+use crate::history::event::{Event, Sample, Shortage};
 use crate::history::writer::Recorder;
 use crate::progress::state::ProgressState;
 use crate::result::answer::AnswerClass;
@@ -63,11 +64,24 @@ async fn sample(
         if let Err(error) = look_once((&eye, &mut scales), &recorder, &progress, &abortion, &mut seen).await {
             // A look that fails is a gap in the curve, not the end of the run: the final state is read with patience.
             tracing::warn!(error = &error as &dyn std::error::Error, "a look at the pipeline failed");
+            if let Some(error) = shortage_behind(&error) {
+                recorder.record(Event::Shortage(Shortage {
+                    place: "the sampler".to_owned(),
+                    wanted: "look at the pipeline".to_owned(),
+                    error,
+                }));
+            }
         }
         if last {
             return;
         }
     }
+}
+
+/// What the harness lacked when a look failed. A database that cannot open a file does not say why, so it is tried.
+fn shortage_behind(error: &LookError) -> Option<String> {
+    let told = shortage::among_causes(error).map(ToString::to_string);
+    told.or_else(|| shortage::of_files().err().map(|error| error.to_string()))
 }
 
 async fn look_once(

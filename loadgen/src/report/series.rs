@@ -124,6 +124,8 @@ impl Builder {
             }
             // What the pipeline does between its parts has no chart of its own.
             Event::Passed(_) => {}
+            // The verdict's evidence tells of it.
+            Event::Shortage(_) => {}
             Event::Lateness(lateness) => {
                 let bucket = self.bucket(at);
                 self.columns.lateness.at(bucket).see(lateness.p99);

@@ -1,11 +1,12 @@
 //! What a pass rests on. Each piece that is missing makes the run UNKNOWN, and says which.
 
 use super::expectations::{Expectations, PlannedFault};
+use super::finding::seconds;
 use super::judgement::Evidence;
 use super::model::{MessageRow, Model, flag};
 use super::state::Table;
 use super::steadiness;
-use crate::history::event::{Lateness, Micros};
+use crate::history::event::{Lateness, Micros, Shortage};
 
 /// Everything that is asked of a run before it may pass.
 pub(super) fn gather(model: &Model, expectations: &Expectations) -> Vec<Evidence> {
@@ -17,6 +18,11 @@ pub(super) fn gather(model: &Model, expectations: &Expectations) -> Vec<Evidence
         evidence.push(planned_fault(model, fault));
     }
     evidence.push(generator(model, expectations));
+    if let Some(seen) = &model.shortage {
+        let Shortage { place, wanted, error } = &seen.shortage;
+        let seen = format!("told {} times, first at {}: {place} could not {wanted}: {error}", seen.told, seconds(seen.first));
+        evidence.push(piece("file handles, ports and memory for the harness", "always enough", seen, false));
+    }
     evidence.extend(expectations.growth_percent.map(|percent| weight(model, percent)));
     if let Some(why) = &model.attempts.unsent_because {
         evidence.push(piece("attempts that the generator could not send", "none", format!("{}: {why}", model.attempts.unsent), false));

@@ -19,16 +19,28 @@ pub(super) use self::order::{Order, OrderId, flag, id_flag};
 pub(super) use self::pipeline::{Call, DeadLetterRow, Episode, FaultSeen, MessageRow, Production};
 pub(super) use super::baseline::Second;
 use super::expectations::{Arrivals, Consumer, Expectations};
+use super::finding::seconds;
 use super::fingerprint::{ByNumber, Fingerprint, Names};
 use super::interner::Interner;
 use super::state::Table;
 use super::steadiness::Weighing;
-use crate::history::event::{Header, Lateness, Merged, Micros, OpKind};
+use crate::history::event::{Header, Lateness, Merged, Micros, OpKind, Shortage};
 
 /// "No row", "no stock" and "never" in the compact rows below.
 pub(super) const NONE: u32 = u32::MAX;
 pub(super) const NO_STOCK: i32 = i32::MIN;
 pub(super) const NEVER: Micros = Micros::MAX;
+
+/// What the harness itself lacked.
+#[derive(Debug, Clone)]
+pub(super) struct ShortageSeen {
+    /// When it was first told.
+    pub(super) first: Micros,
+    /// How often it was told.
+    pub(super) told: u64,
+    /// The first time's.
+    pub(super) shortage: Shortage,
+}
 
 /// Sums of one product.
 #[derive(Debug, Clone, Default)]
@@ -162,6 +174,8 @@ pub(super) struct Model {
     /// Poison that was injected: row of the message.
     pub(super) poison: Vec<u32>,
     pub(super) unplanned_exits: Vec<String>,
+    /// What the harness itself lacked.
+    pub(super) shortage: Option<ShortageSeen>,
     pub(super) lateness: Vec<Lateness>,
     pub(super) weighings: Vec<Weighing>,
     pub(super) seconds: Vec<Second>,
@@ -222,6 +236,7 @@ impl Model {
             faults: Vec::new(),
             poison: Vec::new(),
             unplanned_exits: Vec::new(),
+            shortage: None,
             lateness: Vec::new(),
             weighings: Vec::new(),
             seconds: Vec::new(),
@@ -282,10 +297,24 @@ impl Model {
         matches!(self.phases.drained, Some((_, true, _)))
     }
 
+    /// What the harness lacked, in words, when it lacked anything: what came too late, or not at all, may then be its own doing.
+    pub(super) fn harness_fell_short(&self) -> Option<String> {
+        let of_harness = self.shortage.as_ref().map(|seen| {
+            let Shortage { place, wanted, error } = &seen.shortage;
+            format!("{place} could not {wanted} at {}: {error}", seconds(seen.first))
+        });
+        of_harness.or_else(|| {
+            self.attempts.unsent_because.as_ref().map(|why| format!("{} attempts were never sent: {why}", self.attempts.unsent))
+        })
+    }
+
     /// Whether the drain was given up after nothing at all had been under way for so long: no message, no row of the outbox. What has not
     /// come by then will not come any more.
     pub(super) fn idled_for(&self, bound: Micros) -> bool {
         let Some((given_up, false, _)) = self.phases.drained else { return false };
+        if self.harness_fell_short().is_some() {
+            return false;
+        }
         let healed = self.faults.iter().filter_map(|(_, fault)| fault.healed).max().unwrap_or(0);
         let since = self.phases.idle_since.zip(self.phases.load_ended).map(|(idle, load)| idle.max(load).max(healed));
         self.residual.is_empty() && since.is_some_and(|since| given_up.saturating_sub(since) >= bound)

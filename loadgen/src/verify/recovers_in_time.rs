@@ -5,6 +5,8 @@
 //!
 //! A run without faults has nothing to recover from but its own load: there the baseline are its first seconds, and what must not happen
 //! is that throughput falls and stays down until the end.
+//!
+//! A harness that lacked file handles, ports or memory stood in the pipeline's way itself; such a run shows nothing of its recovery.
 
 use super::baseline::{Baseline, RECOVERED_PERCENT, Second};
 use super::finding::{Findings, Ref, seconds};
@@ -18,6 +20,10 @@ const BEGINNING: usize = 5;
 
 pub(super) fn judge(model: &Model, bound: Micros) -> Findings {
     let mut findings = Findings::default();
+    if let Some(short) = model.harness_fell_short() {
+        findings.missing(format!("the harness itself fell short, so what took too long may be its own doing: {short}"));
+        return findings;
+    }
     let struck = struck(model);
     if let Some((_, Some(healed))) = struck {
         findings.count("last heal, ms", healed / 1_000);

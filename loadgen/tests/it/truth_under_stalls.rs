@@ -16,32 +16,22 @@ use loadgen::report::series::Builder;
 use loadgen::result::latency::{Histograms, histogram};
 use loadgen::scenario::{EditionName, Scenario};
 use loadgen::verify::expectations::Arrivals;
+use testbed::stalls::Stalls;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::shop::Server;
 
-const PERIOD: Micros = 10_000_000;
-const STALL_BEGINS: Micros = 4_000_000;
-const STALL: Micros = 1_000_000;
-/// Far above what a test machine adds, so that 2 % of it is more than the machine's noise.
-const SERVICE: Micros = 900_000;
+/// It serves in far more than a test machine adds, so that 2 % of it is more than the machine's noise.
+const STALLS: Stalls = Stalls { period: 10_000_000, begins: 4_000_000, lasts: 1_000_000, service: 900_000 };
 /// A generator or server that is later than this at its 99th percentile cannot be measured to 2 % of p50.
 const MOST_DELAY: Micros = 8_000;
 
-/// When a request that reaches the server at `at` is answered: it stalls for 1 s in every 10 s, and serves in a fixed time.
-fn answered(at: Micros) -> Micros {
-    let phase = at % PERIOD;
-    let stalled = (STALL_BEGINS..STALL_BEGINS + STALL).contains(&phase);
-    let taken = if stalled { at - phase + STALL_BEGINS + STALL } else { at };
-    taken + SERVICE
-}
-
-/// A shop of that kind, which notes how much later than it wanted each answer was ready.
+/// A shop that stalls, which notes how much later than it wanted each answer was ready.
 fn stalling_shop(clock: RunClock, own_delay: &Arc<Mutex<Histogram<u64>>>) -> Router {
     let own_delay = Arc::clone(own_delay);
     let checkout = move || async move {
-        let wanted = answered(clock.now());
+        let wanted = STALLS.answered(clock.now());
         tokio::time::sleep_until(clock.instant(wanted)).await;
         own_delay.lock().unwrap().record(clock.now() - wanted).unwrap();
         r#"{"message":"구매 완료! 남은 재고: 1","outcome":"sold"}"#
@@ -101,14 +91,14 @@ fn assert_truth(plan: &Plan, report: &LoadReport, times: &Histograms) {
     let mut exact = histogram();
     for arrival in plan.arrivals() {
         let intended = report.began + arrival.at;
-        exact.record(answered(intended) - intended).unwrap();
+        exact.record(STALLS.answered(intended) - intended).unwrap();
     }
     let measured = times.intended.purchases();
     assert_eq!(measured.len(), exact.len());
     for quantile in [0.5, 0.99, 0.999] {
         assert_within_two_percent(&measured, &exact, quantile);
     }
-    assert!(exact.value_at_quantile(0.99) > 3 * SERVICE / 2, "the stall does not show at p99, so this proves nothing");
+    assert!(exact.value_at_quantile(0.99) > 3 * STALLS.service / 2, "the stall does not show at p99, so this proves nothing");
     assert_eq!(report.counted_by_engine, report.attempted);
 }
 
@@ -149,8 +139,8 @@ async fn latency_under_stalls_is_the_same_in_real_time() {
         }
         println!("void, because the machine is busy: generator {lateness} µs late, server {own_delay} µs");
         // What is reported may be too slow then, but never too fast: lateness is part of latency.
-        assert!(times.intended.purchases().value_at_quantile(0.5) >= SERVICE * 97 / 100);
-        assert!(times.intended.purchases().value_at_quantile(0.99) >= (SERVICE + STALL * 9 / 10) * 97 / 100);
+        assert!(times.intended.purchases().value_at_quantile(0.5) >= STALLS.service * 97 / 100);
+        assert!(times.intended.purchases().value_at_quantile(0.99) >= (STALLS.service + STALLS.lasts * 9 / 10) * 97 / 100);
     }
 }
 
@@ -186,5 +176,5 @@ async fn a_starved_generator_says_so() {
     assert_eq!(told.iter().map(|second| second.sent).sum::<u64>(), report.attempted, "each attempt counts in one second");
     assert!(told.iter().any(|second| second.max >= 200_000), "{told:?}");
     // The lateness is part of the latency, because the buyer waited for it.
-    assert!(times.intended.purchases().max() >= SERVICE + 200_000);
+    assert!(times.intended.purchases().max() >= STALLS.service + 200_000);
 }

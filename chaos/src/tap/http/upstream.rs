@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::answer::{Answer, Reply};
-use crate::tap::{Limits, Upstream};
+use crate::tap::{Hop, Upstream};
 
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 pub(crate) struct Forward {
     client: Client<HttpConnector, Full<Bytes>>,
     authority: Authority,
-    limits: Limits,
+    hop: Hop,
 }
 
 /// Why there is no answer.
@@ -48,12 +48,12 @@ pub(crate) enum Unreachable {
 }
 
 impl Forward {
-    pub(crate) fn new(upstream: &Upstream, limits: Limits) -> Self {
+    pub(crate) fn new(upstream: &Upstream, hop: &Hop) -> Self {
         let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits.connect));
+        connector.set_connect_timeout(Some(hop.limits.connect));
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector);
-        Self { client, authority: upstream.authority.clone(), limits }
+        Self { client, authority: upstream.authority.clone(), hop: hop.clone() }
     }
 
     /// Where that is on the other side. The parts were read before, so nothing is read again.
@@ -67,8 +67,8 @@ impl Forward {
 
     /// Sends it on; an answer of any status is an answer.
     pub(crate) async fn request(&self, parts: &Parts, body: &Bytes) -> Result<Reply, Unreachable> {
-        let slow = |_| Unreachable::Slow { authority: self.authority.to_string(), within: self.limits.answer };
-        let answered = timeout(self.limits.answer, self.answer(parts, body)).await.map_err(slow).and_then(|answered| answered);
+        let slow = |_| Unreachable::Slow { authority: self.authority.to_string(), within: self.hop.limits.answer };
+        let answered = timeout(self.hop.limits.answer, self.answer(parts, body)).await.map_err(slow).and_then(|answered| answered);
         answered.inspect_err(|error| tracing::warn!(%error, "no answer for the tap")).map(Reply::Answer)
     }
 
@@ -81,11 +81,14 @@ impl Forward {
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = self.address(&parts.uri).map_err(|error| failed(error.to_string()))?;
         *request.headers_mut() = headers;
-        let response = self.client.request(request).await.map_err(|error| failed(chain(&error)))?;
+        let response = self.client.request(request).await.map_err(|error| {
+            self.hop.tell_of_shortage("open a connection", &error);
+            failed(chain(&error))
+        })?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, self.limits.body).collect().await.map_err(|error| Unreachable::Body {
+        let body = Limited::new(body, self.hop.limits.body).collect().await.map_err(|error| Unreachable::Body {
             authority: self.authority.to_string(),
-            limit: self.limits.body,
+            limit: self.hop.limits.body,
             reason: error.to_string(),
         })?;
         Ok(Answer::new(head.status, end_to_end(head.headers), body.to_bytes()))

@@ -1,9 +1,9 @@
 //! Lines into the model, one by one.
 
-use super::{Episode, MessageRow, Model, NEVER, NONE, Order, OrderId, Product, Production, Reading, flag, id_flag};
+use super::{Episode, MessageRow, Model, NEVER, NONE, Order, OrderId, Product, Production, Reading, ShortageSeen, flag, id_flag};
 use crate::history::event::{
     BusinessIds, Complete, Event, FORMAT, FaultMark, FaultState, Header, Invoke, Line, Merged, Micros, Passed, Phase, PhaseMark, Published,
-    RoleState, Sample,
+    RoleState, Sample, Shortage,
 };
 use crate::history::{Lines, Listener};
 use crate::verify::expectations::RecordedBy;
@@ -80,6 +80,7 @@ impl Model {
                 }
             }
             Event::Fault(mark) => self.fault(line.at, mark),
+            Event::Shortage(shortage) => self.short(line.at, shortage),
             Event::Lateness(lateness) => self.lateness.push(lateness.clone()),
             Event::Final(row) => self.final_row(row),
             Event::Ended { interrupted } => self.ended = Some(*interrupted),
@@ -105,6 +106,11 @@ impl Model {
         if self.malformed.len() < MALFORMED_LISTED {
             self.malformed.push(sentence());
         }
+    }
+
+    fn short(&mut self, at: Micros, shortage: &Shortage) {
+        let seen = self.shortage.get_or_insert_with(|| ShortageSeen { first: at, told: 0, shortage: shortage.clone() });
+        seen.told += 1;
     }
 
     fn header(&mut self, header: &Header) {

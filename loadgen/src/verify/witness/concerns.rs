@@ -31,7 +31,7 @@ pub(super) fn concerns(event: &Event) -> Vec<Concern<'_>> {
     match event {
         Event::Header(header) => header.initial_stock.iter().map(|(product, _)| Product(product)).collect(),
         Event::Opening { stock } => stock.iter().map(|(product, _)| Product(product)).collect(),
-        Event::Merged(_) | Event::Phase(_) | Event::Role(_) | Event::Ended { .. } => vec![Run],
+        Event::Merged(_) | Event::Phase(_) | Event::Role(_) | Event::Shortage(_) | Event::Ended { .. } => vec![Run],
         Event::Stage { .. } | Event::Lateness(_) => Vec::new(),
         Event::Passed(passed) => passed.ids.iter().flat_map(|id| PASSING.map(|kind| Id(kind, id))).collect(),
         Event::Invoke(invoke) => {

@@ -24,8 +24,8 @@ fn a_generator_that_runs_out_of_file_handles_says_so_and_proves_nothing() {
     assert!(said(&output).contains("Too many open files"), "{}", said(&output));
     nothing_is_left_behind(&desk, &run);
     let (code, words) = checked(&desk, &run);
-    // Where its taps lack the handles for the rest of the run as well, the pipeline does not come to rest in time, and that is a violation.
-    assert!(matches!(code, Some(1 | 4)), "{words}");
+    // Its taps lack the handles for the rest of the run as well, and the pipeline may never come to rest. That is nothing to blame it for.
+    assert_eq!(code, Some(4), "{words}");
 }
 
 #[test]

@@ -60,6 +60,8 @@ pub(crate) enum Damage {
         waiting: u64,
     },
     Hidden(usize),
+    /// A tap had no file handle.
+    Short(u64),
     NotAtRest,
     CutOff,
 }
@@ -96,6 +98,7 @@ pub(crate) fn damage() -> impl Strategy<Value = Damage> {
             .prop_map(|(at, lasts, poison)| Fault { at, lasts, poison }),
         1 => (0u64..21_000, 0u64..3).prop_map(|(at, waiting)| Queues { at, waiting }),
         1 => place().prop_map(Hidden),
+        1 => (0u64..21_000).prop_map(Damage::Short),
         1 => Just(NotAtRest),
         1 => Just(CutOff),
     ]
@@ -291,6 +294,7 @@ impl Damage {
                 ];
                 hide(story, TABLES[table % TABLES.len()]);
             }
+            Self::Short(at) => story.short(*at),
             Self::NotAtRest => story.drained = Some(false),
             Self::CutOff => story.closed = None,
             _ => {}

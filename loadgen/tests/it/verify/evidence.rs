@@ -4,10 +4,11 @@ use loadgen::history::event::{
     Answer, Behaviour, Complete, Event, FaultState, Final, Lateness, Line, OpKind, Outcome, QueueDepth, RoleMark, RoleState, Sample,
 };
 use loadgen::verify::expectations::PlannedFault;
-use loadgen::verify::judgement::{Proof, Verdict};
+use loadgen::verify::judgement::{Judgement, Proof, Verdict};
+use loadgen::verify::property::Property;
 use loadgen::verify::{Expectations, judge};
 
-use super::story::{Story, bare, judge_lines};
+use super::story::{Story, bare, judge_lines, of};
 
 #[track_caller]
 fn lacks(proof: &Proof, what: &str) {
@@ -93,6 +94,32 @@ fn a_generator_that_ran_out_of_files_proves_nothing() {
     let note = format!("{}Too many open files (os error 24)", Complete::OURS);
     story.line(201, Event::Complete(Complete { note: Some(note), ..bare(op, Outcome::Fail, Answer::Unreachable) }));
     lacks(&story.judged(), "attempts that the generator could not send");
+}
+
+#[test]
+fn a_tap_that_ran_out_of_files_proves_nothing_and_blames_nobody_for_what_took_too_long() {
+    let mut story = Story::sound();
+    story.drained = Some(false);
+    story.expectations.recovery_bound = 400_000;
+    story.violates(&[Property::RecoversInTime]);
+    story.short(200);
+    story.short(1_200);
+    let proof = story.violates(&[]);
+    assert_eq!(of(&proof, Property::RecoversInTime).judgement, Judgement::Undecided);
+    let piece = proof.evidence.iter().find(|piece| piece.what == "file handles, ports and memory for the harness").unwrap();
+    let seen = "told 2 times, first at 0.200 s: the tap of sales could not accept a connection: Too many open files (os error 24)";
+    assert_eq!((piece.seen.as_str(), piece.enough), (seen, false));
+}
+
+#[test]
+fn a_generator_that_ran_out_of_files_is_not_the_pipelines_slowness() {
+    let mut story = Story::sound();
+    story.drained = Some(false);
+    story.expectations.recovery_bound = 400_000;
+    let op = story.attempt(200, OpKind::Purchase, Behaviour::First, Some("never-sent"), Some(1));
+    let note = format!("{}Too many open files (os error 24)", Complete::OURS);
+    story.line(201, Event::Complete(Complete { note: Some(note), ..bare(op, Outcome::Fail, Answer::Unreachable) }));
+    assert_eq!(story.violates(&[]).verdict, Verdict::Unknown);
 }
 
 #[test]

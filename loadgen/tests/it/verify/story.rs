@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use loadgen::history::event::{
     Answer, Behaviour, BusinessIds, Complete, Event, FORMAT, FaultMark, FaultState, Final, Header, Invoke, Lateness, Line, OpKind, Outcome,
-    Phase, PhaseMark, Published, QueueDepth, Sample,
+    Phase, PhaseMark, Published, QueueDepth, Sample, Shortage,
 };
 use loadgen::verify::judgement::{Judgement, Proof, PropertyResult};
 use loadgen::verify::property::Property;
@@ -229,6 +229,11 @@ impl Story {
 
     pub(crate) fn fault(&mut self, at: u64, rule: &str, state: FaultState) {
         self.line(at, Event::Fault(FaultMark { rule: rule.to_owned(), state, hop: None, ids: BusinessIds::default(), note: None }));
+    }
+
+    pub(crate) fn short(&mut self, at: u64) {
+        let (place, wanted) = ("the tap of sales".to_owned(), "accept a connection".to_owned());
+        self.line(at, Event::Shortage(Shortage { place, wanted, error: "Too many open files (os error 24)".to_owned() }));
     }
 
     pub(crate) fn hides(&mut self, table: &str) -> &mut Self {

@@ -82,7 +82,21 @@ fn traffic(facts: &Facts<'_>, second: u64) -> Traffic {
     traffic
 }
 
+/// Whether the harness lacked something: then nothing is known of what the pipeline alone would have taken.
+fn harness_lacked(facts: &Facts<'_>) -> bool {
+    facts.lines.iter().any(|line| match &line.event {
+        Event::Shortage(_) => true,
+        Event::Complete(complete) => {
+            complete.answer == Answer::Unreachable && complete.note.iter().any(|note| note.starts_with("the generator itself: "))
+        }
+        _ => false,
+    })
+}
+
 pub(super) fn it_recovers(facts: &Facts<'_>, expectations: &Expectations) -> Opinion {
+    if harness_lacked(facts) {
+        return Opinion::Open;
+    }
     let bound = expectations.recovery_bound;
     let struck = struck(facts);
     let healed = match struck {
@@ -118,7 +132,7 @@ pub(super) fn it_recovers(facts: &Facts<'_>, expectations: &Expectations) -> Opi
 pub(super) fn idled_away(facts: &Facts<'_>, bound: Micros) -> bool {
     let heals = facts.lines.iter().filter(|line| matches!(&line.event, Event::Fault(mark) if mark.state == FaultState::Healed));
     let healed = heals.map(|line| line.at).max().unwrap_or(0);
-    let given_up = mark(facts, Phase::Drain, false).filter(|(_, reached)| *reached != Some(true));
+    let given_up = mark(facts, Phase::Drain, false).filter(|(_, reached)| *reached != Some(true) && !harness_lacked(facts));
     match (given_up, since(facts, is_idle), mark(facts, Phase::Load, false)) {
         (Some((given_up, _)), Some(idle), Some((load_ended, _))) => given_up.saturating_sub(idle.max(load_ended).max(healed)) >= bound,
         _ => false,
