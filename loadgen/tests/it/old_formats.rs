@@ -1,13 +1,14 @@
 //! Histories and results of earlier formats stay readable, and what a later version wrote is refused with a way out.
 //!
-//! `tests/data/format-1` is frozen: it holds every kind of line and row that format 1 had. It is never regenerated; a format that cannot read
-//! it any more must say so, and get a folder of its own.
+//! `tests/data` is frozen: `format-1` holds every kind of line and row that format 1 had, `format-2` a run with faults from before
+//! format 3. They are never regenerated; a format that cannot read them any more must say so, and get a folder of its own.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use loadgen::history::event::{FORMAT, Line};
 use loadgen::history::{HistoryReadError, HistoryReader};
@@ -17,7 +18,7 @@ use loadgen::verify::{Expectations, judge};
 use serde_json::Value;
 
 fn frozen(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/format-1").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file)
 }
 
 /// The frozen history, compressed as a run's is.
@@ -43,9 +44,8 @@ fn is_silence(then: &Value) -> bool {
     matches!(then, Value::Bool(false)) || then.as_u64() == Some(0)
 }
 
-#[test]
-fn every_line_of_format_1_is_read_and_means_what_it_meant() {
-    let text = fs::read_to_string(frozen("history.jsonl")).unwrap();
+/// Reads every line, and returns the kinds of lines that there are.
+fn mean_what_they_meant(text: &str) -> BTreeSet<String> {
     let mut kinds = BTreeSet::new();
     for line in text.lines() {
         let mut then: Value = serde_json::from_str(line).unwrap();
@@ -61,14 +61,42 @@ fn every_line_of_format_1_is_read_and_means_what_it_meant() {
         }
         assert!(still_says(&now, &then), "{now}\n  is not\n{then}");
     }
+    kinds
+}
+
+#[test]
+fn every_line_of_format_1_is_read_and_means_what_it_meant() {
+    let kinds = mean_what_they_meant(&fs::read_to_string(frozen("format-1/history.jsonl")).unwrap());
     // All that format 1 had: twelve events, and fifteen kinds of rows in a thirteenth.
     assert_eq!(kinds.len(), 12 + 15, "{kinds:#?}");
 }
 
 #[test]
+fn every_line_of_format_2_is_read_and_means_what_it_meant() {
+    let text = zstd::decode_all(fs::File::open(frozen("format-2/history.jsonl.zst")).unwrap()).unwrap();
+    let kinds = mean_what_they_meant(std::str::from_utf8(&text).unwrap());
+    assert!(kinds.contains("exchange") && kinds.len() == 13 + 12, "{kinds:#?}");
+}
+
+#[test]
+fn a_run_of_format_2_is_judged_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["history.jsonl.zst", "plan.json", "fired.json", "result.json"] {
+        fs::copy(frozen("format-2").join(file), folder.path().join(file)).unwrap();
+    }
+    let mut check = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    let output = check.args(["check", "--format", "json"]).arg(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let now: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let then: Value = serde_json::from_slice(&fs::read(frozen("format-2/result.json")).unwrap()).unwrap();
+    assert!(still_says(&now["proof"]["properties"], &then["proof"]["properties"]), "{}", now["proof"]["properties"]);
+    assert_eq!(now["totals"]["orders"], then["totals"]["orders"]);
+}
+
+#[test]
 fn a_run_of_format_1_is_judged_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let path = compressed(&fs::read_to_string(frozen("history.jsonl")).unwrap(), folder.path());
+    let path = compressed(&fs::read_to_string(frozen("format-1/history.jsonl")).unwrap(), folder.path());
     let lines: Vec<Line> = HistoryReader::open(&path).unwrap().map(Result::unwrap).collect();
     let proof = judge(|| Ok::<_, Infallible>(lines.iter().cloned().map(Ok::<_, Infallible>)), &Expectations::default());
     for result in &proof.properties {
@@ -82,7 +110,7 @@ fn a_run_of_format_1_is_judged_as_it_was() {
 
 #[test]
 fn a_result_of_schema_1_is_read() {
-    let result = RunResult::read(&frozen("result.json")).unwrap();
+    let result = RunResult::read(&frozen("format-1/result.json")).unwrap();
     assert_eq!((result.schema, result.run.scenario.as_str(), result.verdict()), (1, "rush", Verdict::Pass));
 }
 
@@ -90,14 +118,14 @@ fn a_result_of_schema_1_is_read() {
 fn what_a_later_version_wrote_is_refused_with_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let newer = format!("\"format\":{}", FORMAT + 1);
-    let text = fs::read_to_string(frozen("history.jsonl")).unwrap().replacen("\"format\":1", &newer, 1);
+    let text = fs::read_to_string(frozen("format-1/history.jsonl")).unwrap().replacen("\"format\":1", &newer, 1);
     let refused = HistoryReader::open(&compressed(&text, folder.path())).unwrap().next().unwrap().unwrap_err();
     assert!(matches!(refused, HistoryReadError::Newer { .. }), "{refused}");
     assert!(refused.to_string().contains("use the version that wrote it"), "{refused}");
 
     let path = folder.path().join("result.json");
     let newer = format!("\"schema\":{}", SCHEMA + 1);
-    fs::write(&path, fs::read_to_string(frozen("result.json")).unwrap().replacen("\"schema\":1", &newer, 1)).unwrap();
+    fs::write(&path, fs::read_to_string(frozen("format-1/result.json")).unwrap().replacen("\"schema\":1", &newer, 1)).unwrap();
     let refused = RunResult::read(&path).unwrap_err();
     assert!(matches!(refused, ResultError::Schema { .. }), "{refused}");
     assert!(refused.to_string().contains("use the version that wrote it"), "{refused}");
