@@ -4,7 +4,8 @@
 #
 #   scripts/shuffle.sh [--times N] [--order SEED] [CARGO-TEST-ARGUMENTS…]
 #
-# Says the order of each run; the same order again is `--times 1 --order SEED`. Without arguments it is the whole workspace.
+# Says the order of each run; the same order again is `--times 1 --order SEED`. Without arguments it is the whole workspace, but for the examples in
+# its documentation: each of those is a program of its own.
 set -euo pipefail
 case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 cd "$(dirname "$0")/.."
@@ -18,7 +19,7 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-[ $# -gt 0 ] || set -- --workspace
+[ $# -gt 0 ] || set -- --workspace --lib --bins --tests
 
 # Shuffling is an option of the test harness that only a nightly toolchain offers unasked. Asked through the program that runs the tests, and not
 # through cargo's own environment, it changes nothing about how anything is compiled.
