@@ -231,3 +231,36 @@ fn of_exchange(exchange: Exchange, clock: RunClock) -> Event {
         note: exchange.note,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use chaos::plan::Plan;
+
+    use super::*;
+    use crate::history::{HistoryReader, HistoryWriter};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shortage_is_written_once_a_second_for_each_hop() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.jsonl.zst");
+        let clock = RunClock::start();
+        let history = HistoryWriter::create(&path, clock).unwrap();
+        let scribe = Scribe::start(history.recorder(), clock, Poison::of(&Plan::default()), 1);
+        let short = |hop: &str| Shortage { hop: hop.into(), wanted: "accept a connection", error: "Too many open files".to_owned() };
+        for _ in 0..3 {
+            for hop in ["sales", "sales", "aws.relay"] {
+                scribe.observer().fell_short(short(hop));
+            }
+            tokio::time::advance(SHORTAGES_EVERY / 2).await;
+        }
+        scribe.flush().await;
+        drop(scribe);
+        history.finish(false).unwrap();
+        let places: Vec<String> = HistoryReader::open(&path)
+            .unwrap()
+            .filter_map(|line| if let Event::Shortage(short) = line.unwrap().event { Some(short.place) } else { None })
+            .collect();
+        // At the beginning, and a second later.
+        assert_eq!(places, ["the tap of sales", "the tap of aws.relay", "the tap of sales", "the tap of aws.relay"]);
+    }
+}
