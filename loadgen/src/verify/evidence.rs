@@ -21,7 +21,12 @@ pub(super) fn gather(model: &Model, expectations: &Expectations) -> Vec<Evidence
     if let Some(seen) = &model.shortage {
         let Shortage { place, wanted, error } = &seen.shortage;
         let seen = format!("told {} times, first at {}: {place} could not {wanted}: {error}", seen.told, seconds(seen.first));
-        evidence.push(piece("file handles, ports and memory for the harness", "always enough (ulimit -n gives more file handles)", seen, false));
+        evidence.push(piece(
+            "file handles, ports and memory for the harness",
+            "always enough (ulimit -n gives more file handles)",
+            seen,
+            false,
+        ));
     }
     evidence.extend(expectations.growth_percent.map(|percent| weight(model, percent)));
     if let Some(why) = &model.attempts.unsent_because {
