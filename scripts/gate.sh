@@ -5,7 +5,8 @@
 #   scripts/gate.sh --self-test --base COMMAND [--pairs N] [--on-disk] [--out FOLDER]
 #
 # COMMAND starts one run ("target/release/loadgen --scenario scenarios/gate/pace.toml"); seed and folder are added to it.
-# Databases of the runs lie in memory (/dev/shm), because a shared disk is now fast and now slow; --on-disk leaves them where TMPDIR says.
+# Databases of the runs lie in memory (/dev/shm, if it has a GiB to spare), because a shared disk is now fast and now slow; --on-disk leaves them
+# where TMPDIR says.
 # --self-test checks the gate itself: the base against itself must pass, 20 times of 20 with A and B named by chance, and a base slowed down by
 # 30 % must fail.
 # Ends as `loadgen compare --gate` does: 0 pass, 1 a property is violated, 3 slower, 4 neither slower nor certainly not.
@@ -22,13 +23,14 @@ while [ $# -gt 0 ]; do
     --self-test) self_test=yes && shift ;;
     --on-disk) on_disk=yes && shift ;;
     --) shift && break ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
 done
 [ -n "$base" ] || { echo "--base is missing" >&2; exit 2; }
 [ -n "$head$self_test" ] || { echo "--head is missing" >&2; exit 2; }
 
-if [ -z "$on_disk" ] && [ -w /dev/shm ]; then
+# A container often has but 64 MB of it, which is no place for databases.
+if [ -z "$on_disk" ] && [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -1)" -gt 1048576 ]; then
   export TMPDIR=/dev/shm
 fi
 
