@@ -329,7 +329,7 @@ impl Passed {
 /// Something that the machine would not give to the harness itself: a file handle, a port, memory. At most one line a second for each place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortage {
-    /// Where in the harness ("tap of sales").
+    /// Where in the harness ("the tap of sales").
     pub place: String,
     /// What could not be done ("accept a connection").
     pub wanted: String,

@@ -49,6 +49,8 @@ pub struct Counts {
     pub published: u64,
     /// Processes that ended unasked.
     pub unasked: Vec<String>,
+    /// What the harness itself lacked, the first time.
+    pub short: Option<Shortage>,
 }
 
 /// What passed a hop.
@@ -85,14 +87,14 @@ impl Rule {
     }
 }
 
-/// Something that happened to a fault or a process.
+/// Something that happened to a fault, a process or the harness itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mark {
     /// When, µs since the run's start.
     pub at: Micros,
-    /// Whether it is about a process; otherwise about a fault.
+    /// Whether it is about a process; otherwise about a fault or the harness itself.
     pub process: bool,
-    /// Name of the rule or the role.
+    /// Name of the rule or the role, or the place in the harness.
     pub name: String,
     /// "requested", "fired", "healed"; "started", "ready", "exited"; "short" of something that the machine would not give.
     pub state: &'static str,
@@ -199,7 +201,8 @@ impl Counts {
 
     fn shortage(&mut self, at: Micros, shortage: &Shortage) {
         let note = Some(format!("cannot {}: {}", shortage.wanted, shortage.error));
-        self.mark(Mark { at, process: true, name: shortage.place.clone(), state: "short", hop: None, note, unasked: true });
+        self.mark(Mark { at, process: false, name: shortage.place.clone(), state: "short", hop: None, note, unasked: true });
+        self.short.get_or_insert_with(|| shortage.clone());
     }
 
     fn mark(&mut self, mark: Mark) {
@@ -258,6 +261,21 @@ mod tests {
         assert_eq!(traffic("aws.relay", "PublishBatch"), Traffic { requests: 2, items: 5, struck: 1, failed: 1 });
         assert_eq!(traffic("sales", ""), Traffic { requests: 2_000, items: 2_000, struck: 0, failed: 0 });
         assert_eq!(counts.traffic.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn of_what_the_harness_lacked_the_first_stays_and_each_is_marked() {
+        let tally = Tally::new(RunClock::start());
+        for place in ["the tap of sales", "the sampler"] {
+            let (wanted, error) = ("open a connection".to_owned(), "Too many open files".to_owned());
+            tally.count(&Event::Shortage(Shortage { place: place.to_owned(), wanted, error }));
+        }
+        let counts = tally.counts();
+        assert_eq!(counts.short.map(|short| short.place).as_deref(), Some("the tap of sales"));
+        assert_eq!(
+            counts.marks.iter().map(|mark| (mark.name.as_str(), mark.state)).collect::<Vec<_>>(),
+            [("the tap of sales", "short"), ("the sampler", "short")]
+        );
     }
 
     #[tokio::test]

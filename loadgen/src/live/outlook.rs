@@ -59,6 +59,9 @@ pub fn outlook(expectations: &Expectations, snapshot: &Snapshot, counts: &Counts
     for role in &counts.unasked {
         object(Verdict::Unknown, sentence("ended_unasked", [role.clone()]));
     }
+    if let Some(short) = &counts.short {
+        object(Verdict::Unknown, sentence("fell_short", [short.place.clone(), short.error.clone()]));
+    }
     for (rule, _) in counts.rules.iter().filter(|(_, rule)| rule.healed == Some(false)) {
         object(Verdict::Unknown, sentence("not_healed", [rule.clone()]));
     }
@@ -113,6 +116,7 @@ fn milliseconds(us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::event::Shortage;
     use crate::history::tally::Rule;
     use crate::progress::state::ProgressState;
     use crate::verify::expectations::PlannedFault;
@@ -134,6 +138,14 @@ mod tests {
         counts.least_stock.insert("CP-502101".to_owned(), -1);
         let outlook = seen(&counts, 2);
         assert_eq!((outlook.best, outlook.against.len()), (Verdict::Fail, 2));
+    }
+
+    #[tokio::test]
+    async fn a_harness_that_ran_short_can_only_end_in_unknown() {
+        let error = "Too many open files (os error 24)".to_owned();
+        let short = Some(Shortage { place: "the tap of sales".to_owned(), wanted: "accept a connection".to_owned(), error: error.clone() });
+        let outlook = seen(&Counts { short, ..Counts::default() }, 2);
+        assert_eq!((outlook.best, &outlook.against[0].values), (Verdict::Unknown, &vec!["the tap of sales".to_owned(), error]));
     }
 
     #[tokio::test]
