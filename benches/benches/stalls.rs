@@ -6,16 +6,14 @@ use std::thread;
 
 use axum::Router;
 use axum::routing::post;
+use benches::generator::{play, scenario};
 use benches::paired::Spread;
 use benches::rows::{Row, Target, figure, leave};
-use chaos::faults::Faults;
 use hdrhistogram::Histogram;
-use loadgen::history::{HistoryReader, HistoryWriter, RunClock};
-use loadgen::load::{self, LoadInput};
-use loadgen::plan::{Part, Plan};
+use loadgen::history::{HistoryReader, RunClock};
+use loadgen::plan::Plan;
 use loadgen::report::series::Builder;
 use loadgen::result::latency::histogram;
-use loadgen::scenario::EditionName;
 use loadgen::verify::expectations::Arrivals;
 use testbed::stalls::Stalls;
 use tokio_util::sync::CancellationToken;
@@ -75,22 +73,9 @@ fn round(seed: u64) -> Round {
     let own_delay = Arc::new(Mutex::new(histogram()));
     let stop = CancellationToken::new();
     let address = serve(clock, &own_delay, &stop);
-    let plan = Plan::derive(&benches::generator::scenario(RATE, SECONDS), seed);
-    let history = HistoryWriter::create(&path, clock).expect("the history can be written");
-    let input = LoadInput {
-        plan: &plan,
-        part: Part::WHOLE,
-        begin: None,
-        target: load::Target::new(EditionName::Donut, &address).expect("it is an address"),
-        recorder: history.recorder(),
-        clock,
-        progress: Arc::default(),
-        stop: CancellationToken::new(),
-        faults: Faults::new(1),
-    };
+    let plan = Plan::derive(&scenario(RATE, SECONDS), seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime is to be had");
-    let report = runtime.block_on(load::run_on_own_thread(input)).expect("the load runs");
-    history.finish(false).expect("the history can be written");
+    let (report, _) = runtime.block_on(play(&plan, &address, clock, &path)).expect("the load runs");
     stop.cancel();
 
     let mut series = Builder::new(None, Arrivals::Open);

@@ -1,11 +1,12 @@
 //! The load generator as a process of its own: the harness's load, with everything recorded, and nothing else of the harness.
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 
 use chaos::faults::Faults;
-use loadgen::history::{HistoryWriter, RunClock};
-use loadgen::load::{self, LoadInput, Target};
+use loadgen::history::{HistorySize, HistoryWriter, RunClock};
+use loadgen::load::{self, LoadInput, LoadReport, Target};
 use loadgen::plan::{Part, Plan};
 use loadgen::scenario::{EditionName, Scenario};
 use serde::{Deserialize, Serialize};
@@ -37,18 +38,14 @@ pub fn scenario(rate: u32, seconds: u32) -> Scenario {
     Scenario::parse("even.toml", &text).expect("the scenario is well-formed")
 }
 
-/// Sends `rate` purchases a second for so many seconds, as that seed has them, writes the history as a run does, and prints what it did.
+/// Plays a plan as a run does: on a thread of its own, everything written into a history there.
 ///
 /// # Errors
 /// When the load or its history fails.
-pub async fn load(address: &str, rate: u32, seconds: u32, seed: u64) -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("history.jsonl.zst");
-    let clock = RunClock::start();
-    let plan = Plan::derive(&scenario(rate, seconds), seed);
-    let history = HistoryWriter::create(&path, clock)?;
+pub async fn play(plan: &Plan, address: &str, clock: RunClock, path: &Path) -> Result<(LoadReport, HistorySize), Box<dyn Error>> {
+    let history = HistoryWriter::create(path, clock)?;
     let input = LoadInput {
-        plan: &plan,
+        plan,
         part: Part::WHOLE,
         begin: None,
         target: Target::new(EditionName::Donut, address)?,
@@ -60,6 +57,19 @@ pub async fn load(address: &str, rate: u32, seconds: u32, seed: u64) -> Result<(
     };
     let report = load::run_on_own_thread(input).await?;
     let size = history.finish(false)?;
+    Ok((report, size))
+}
+
+/// Sends `rate` purchases a second for so many seconds, as that seed has them, writes the history as a run does, and prints what it did.
+///
+/// # Errors
+/// When the load or its history fails.
+pub async fn load(address: &str, rate: u32, seconds: u32, seed: u64) -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("history.jsonl.zst");
+    let clock = RunClock::start();
+    let plan = Plan::derive(&scenario(rate, seconds), seed);
+    let (report, size) = play(&plan, address, clock, &path).await?;
     let told = Told {
         attempted: report.attempted,
         connections: report.connections,
