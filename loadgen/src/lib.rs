@@ -42,6 +42,7 @@ pub mod load;
 pub mod matrix;
 pub mod observe;
 pub mod plan;
+mod program;
 pub mod progress;
 pub mod report;
 pub mod result;

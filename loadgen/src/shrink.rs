@@ -95,7 +95,6 @@ pub async fn shrink(wanted: &Wanted, interrupts: &Interrupts) -> Result<Shrunk, 
     let scenario = plan.scenario();
     let writer = Writer::new(scenario, &scenario.explicit(plan.seeds().swarm))?;
     let runner = Runner {
-        program: std::env::current_exe().map_err(ShrinkError::Run)?,
         folder: make_folder(&wanted.out, folder.id())?,
         writer: &writer,
         seed: plan.seed(),
@@ -161,7 +160,6 @@ fn make_folder(out: &Path, run: &str) -> Result<PathBuf, ShrinkError> {
 }
 
 struct Runner<'a> {
-    program: PathBuf,
     folder: PathBuf,
     writer: &'a Writer<'a>,
     seed: u64,
@@ -194,7 +192,7 @@ impl Runner<'_> {
     async fn try_once(&self, scenario: &Scenario, file: &Path, folder: &Path) -> Result<(Try, String), ShrinkError> {
         let path = file.display().to_string();
         let again = Again { scenario: &path, seed: self.seed, defect: self.defect, out: folder };
-        let ended = again.run(&self.program, scenario.duration() + PATIENCE, self.interrupts).await.map_err(ShrinkError::Run)?;
+        let ended = again.run(scenario.duration() + PATIENCE, self.interrupts).await.map_err(ShrinkError::Run)?;
         Ok(match ended {
             Ended::Interrupted => (Try::Interrupted, "interrupted".to_owned()),
             Ended::Nothing(why) => (Try::Passed, why),

@@ -23,6 +23,7 @@ about = "A few seconds of everything, against functions."
 edition = "EDITION"
 
 [stock]
+# Out of it ten orders of two pieces at most can be sold, however late the first restock comes.
 STOCK
 
 [[stage]]
@@ -91,8 +92,8 @@ fn common(cloud: &Cloud, edition: EditionName, stock: &str, folder: &Path) -> Co
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_stages_as_functions_pass_every_property() {
-    let cloud = Cloud::start(EditionName::Donut, "CP-502101=12", None).await;
-    judge(&cloud, EditionName::Donut, "\"CP-502101\" = 12").await;
+    let cloud = Cloud::start(EditionName::Donut, "CP-502101=20", None).await;
+    judge(&cloud, EditionName::Donut, "\"CP-502101\" = 20").await;
 }
 
 /// The edition whose goods come back through a queue, on the kind of database that it has on AWS.
@@ -100,11 +101,11 @@ async fn the_stages_as_functions_pass_every_property() {
 async fn the_shop_edition_as_functions_on_a_database_server_passes_every_property() {
     let server = MariaDb::shared().await;
     let database = server.url(&server.fresh_database().await);
-    let cloud = Cloud::start(EditionName::Shop, "1=8,2=5,3=3", Some(database)).await;
+    let cloud = Cloud::start(EditionName::Shop, "1=14,2=6,3=3", Some(database)).await;
     judge(
         &cloud,
         EditionName::Shop,
-        "\"1\" = { pieces = 8, share = \"60%\" }\n\"2\" = { pieces = 5, share = \"30%\" }\n\"3\" = { pieces = 3, share = \"10%\" }",
+        "\"1\" = { pieces = 14, share = \"60%\" }\n\"2\" = { pieces = 6, share = \"30%\" }\n\"3\" = { pieces = 3, share = \"10%\" }",
     )
     .await;
 }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::history::event::{Event, RoleMark, RoleState};
 use crate::history::writer::Recorder;
+use crate::program;
 
 /// How long a role may take from its start to its ready line. A cold start takes well under a second; a busy machine takes its time.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -235,8 +236,7 @@ const GRACE: Duration = Duration::from_secs(12);
 fn spawn(command: &RoleCommand) -> Result<Process, RoleError> {
     let failed = |source| RoleError::Log { path: command.log.clone(), source };
     let log = std::fs::File::options().create(true).append(true).open(&command.log).map_err(failed)?;
-    let program = std::env::current_exe().map_err(failed)?;
-    let mut process = Command::new(program);
+    let mut process = Command::new(program::own().map_err(failed)?);
     process.args(&command.args).env_clear().envs(inherited()).envs(command.env.iter().cloned());
     process.stdout(Stdio::piped()).stderr(log);
     Ok(Process::spawn(&command.name, &mut process)?)

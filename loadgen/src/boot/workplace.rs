@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::janitor::{Debt, PREFIX, Word};
+use crate::program;
 
 /// The folder. Dropping it removes it.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl Workplace {
     /// When there is no room for the one or the other.
     pub(crate) fn open() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
-        let mut janitor = Command::new(std::env::current_exe()?);
+        let mut janitor = Command::new(program::own()?);
         janitor.arg("janitor").arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // A Ctrl-C in the terminal is for the harness alone.
         let janitor = janitor.process_group(0).spawn()?;

@@ -21,21 +21,19 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Makes the runs.
 #[derive(Debug)]
 pub struct Runner {
-    program: PathBuf,
     runs: PathBuf,
     jobs: usize,
 }
 
 impl Runner {
-    /// A runner of this very program.
+    /// A runner whose runs are this very program again.
     ///
     /// # Errors
-    /// [`MatrixError::Run`] when the program does not know where it is, or the folder of the runs cannot be made.
+    /// [`MatrixError::Run`] when the folder of the runs cannot be made.
     pub fn new(manner: &Manner) -> Result<Self, MatrixError> {
         let failed = |what: String| |source| MatrixError::Run { what, source };
-        let program = std::env::current_exe().map_err(failed("this program".to_owned()))?;
         fs::create_dir_all(&manner.runs).map_err(failed(format!("anything in {}", manner.runs.display())))?;
-        Ok(Self { program, runs: manner.runs.clone(), jobs: manner.jobs.max(1) })
+        Ok(Self { runs: manner.runs.clone(), jobs: manner.jobs.max(1) })
     }
 
     /// Runs all cells and hands each finding to `each`, in the order in which they end. Sound runs that lacked evidence are made once more
@@ -98,7 +96,7 @@ impl Runner {
         let folder = self.folder(cell).map_err(failed)?;
         let began = Instant::now();
         let again = Again { scenario: &cell.named, seed: cell.seed, defect: cell.defect, out: &folder };
-        let result = match again.run(&self.program, cell.expected() + PATIENCE, interrupts).await.map_err(failed)? {
+        let result = match again.run(cell.expected() + PATIENCE, interrupts).await.map_err(failed)? {
             Ended::Result(result) => Ok(*result),
             Ended::Nothing(why) => Err(why),
             Ended::Interrupted => return Ok(None),

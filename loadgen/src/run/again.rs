@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::interrupt::Interrupts;
+use crate::program;
 use crate::result::RunResult;
 
 /// How long a run that is asked to end at once may take to do so.
@@ -52,12 +53,12 @@ pub enum Ended {
 }
 
 impl Again<'_> {
-    /// Makes the run, with `program` (this very one), within `limit`.
+    /// Makes the run, within `limit`.
     ///
     /// # Errors
     /// When it cannot be started or waited for.
-    pub async fn run(&self, program: &Path, limit: Duration, interrupts: &Interrupts) -> io::Result<Ended> {
-        let mut child = self.start(program)?;
+    pub async fn run(&self, limit: Duration, interrupts: &Interrupts) -> io::Result<Ended> {
+        let mut child = self.start()?;
         let ended = tokio::select! {
             ended = timeout(limit, child.wait()) => ended,
             () = interrupts.soft.cancelled() => {
@@ -74,8 +75,8 @@ impl Again<'_> {
         }
     }
 
-    fn start(&self, program: &Path) -> io::Result<Child> {
-        let mut command = Command::new(program);
+    fn start(&self) -> io::Result<Child> {
+        let mut command = Command::new(program::own()?);
         command.args(["--scenario", self.scenario, "--seed", &self.seed.to_string(), "--quiet", "--out"]).arg(self.out);
         command.args(self.defect.iter().flat_map(|defect| ["--defect", defect.name()]));
         let said = fs::File::create(self.out.join(SAID))?;

@@ -17,6 +17,7 @@ use super::speech::Spoken;
 use crate::boot::role::{UnaskedEnd, inherited, mark, quoted, tail};
 use crate::history::event::RoleState;
 use crate::history::writer::Recorder;
+use crate::program;
 
 /// What the history and the logs call it.
 const NAME: &str = "target";
@@ -99,7 +100,7 @@ impl TargetProcess {
         let failed = |source| StartError::Start { program: name.clone(), folder: program.folder.clone(), source };
         // The leash would only tell its log; a folder that is not there is the user's slip, and deserves a word.
         std::fs::metadata(&program.folder).map_err(failed)?;
-        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        let mut command = Command::new(program::own().map_err(failed)?);
         command.args(["leash", "--grace-ms", &program.stop_within.as_millis().to_string(), "--"]).args(&program.command);
         command.current_dir(&program.folder).env_clear().envs(inherited()).envs(program.env.iter().cloned());
         command.stdin(Stdio::piped()).stdout(log).stderr(errors).process_group(0);

@@ -30,7 +30,8 @@ about = "Some seconds of everything."
 edition = "donut"
 
 [stock]
-"CP-502101" = 10
+# Out of it ten orders of three pieces at most can be sold, however late the first restock comes.
+"CP-502101" = 30
 
 [[stage]]
 name = "calm"

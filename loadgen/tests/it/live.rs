@@ -88,7 +88,9 @@ async fn a_run_is_watched_in_a_browser_until_its_verdict_and_its_report() {
     browser.until("document.querySelectorAll('.picture + details tbody tr').length === 3").await.unwrap();
 
     browser.until("document.documentElement.dataset.over === 'true'").await.unwrap();
-    assert_eq!(browser.value("document.querySelector('#outlook-title').textContent").await.unwrap(), "PASS 합격");
+    // All of it, with the reasons: a run that did not pass says why.
+    let outlook = browser.value("document.querySelector('#outlook').innerText").await.unwrap();
+    assert!(outlook.as_str().unwrap().contains("PASS 합격"), "{outlook}");
     assert_eq!(browser.value("document.querySelectorAll('#properties > .holds').length").await.unwrap(), 12);
     assert_eq!(browser.value("document.querySelector('#evidence .missing')?.textContent ?? null").await.unwrap(), serde_json::Value::Null);
     assert!(browser.value("document.querySelectorAll('#curves canvas').length").await.unwrap() == 4);

@@ -20,7 +20,8 @@ about = "A few seconds of everything, on several machines."
 edition = "donut"
 
 [stock]
-"CP-502101" = 12
+# Out of it ten orders of two pieces at most can be sold, however late the first restock comes.
+"CP-502101" = 20
 
 [[stage]]
 name = "arrive"
@@ -269,7 +270,7 @@ fn a_killed_shard_leaves_the_run_unknown_and_is_named() {
 /// The pipeline of one scenario, served by somebody who is not the harness; on a database of its own, or on a server's.
 fn serve(machines: &Machines, database: Option<&str>) -> Child {
     let settings =
-        ["--stock", "12", "--factory-time", "300ms", "--factory-jitter", "0ms", "--factory-capacity", "4", "--visibility-timeout", "5s"];
+        ["--stock", "20", "--factory-time", "300ms", "--factory-jitter", "0ms", "--factory-capacity", "4", "--visibility-timeout", "5s"];
     let mut pipeline = machines.desk.loadgen(&["reference", "serve", "--data", "shop", "--exit-with-parent"]);
     pipeline.args(settings).args(["--ready", "json", "--log-level", "error"]).stdin(Stdio::piped());
     pipeline.envs(database.map(|url| ("DATABASE_URL", url))).spawn().unwrap()

@@ -22,7 +22,8 @@ about = "A few seconds of everything."
 edition = "donut"
 
 [stock]
-"CP-502101" = 12
+# Out of it ten orders of two pieces at most can be sold, however late the first restock comes.
+"CP-502101" = 20
 
 [[stage]]
 name = "arrive"
@@ -67,6 +68,16 @@ pub(crate) struct Desk {
     folder: TempDir,
 }
 
+impl Drop for Desk {
+    /// What a failed test left is what explains it.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("what this test did stays in {}", self.folder.path().display());
+        }
+    }
+}
+
 impl Desk {
     pub(crate) fn new(scenario: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -80,7 +91,12 @@ impl Desk {
     }
 
     pub(crate) fn loadgen(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+        self.started_from(Path::new(env!("CARGO_BIN_EXE_loadgen")), args)
+    }
+
+    /// As [`Desk::loadgen`], of which `program` is a copy.
+    pub(crate) fn started_from(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.folder.path()).env("TMPDIR", self.path("tmp")).env_remove("GITHUB_STEP_SUMMARY").args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

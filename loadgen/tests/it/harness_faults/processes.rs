@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{checked, long, nothing_is_left_behind, phase, said};
+use crate::faults::{busy, rule};
 use crate::targets::first_contact;
 use crate::targets::misbehaving::{shop, write_target};
 use crate::whole_command::{Desk, SHORT, events, text, under_load, until};
@@ -75,6 +76,25 @@ fn a_harness_that_is_killed_while_it_reports_leaves_all_the_evidence_and_nothing
     history.set_len(history.metadata().unwrap().len() - 8).unwrap();
     let (code, words) = checked(&desk, &run);
     assert_eq!(code, Some(4), "{words}");
+}
+
+#[test]
+fn a_program_that_is_built_anew_while_it_runs_goes_on_as_what_it_was() {
+    let restarts = rule("restarted", "fault = \"restart\"\nrole = \"operations\"\nfrom = \"6s\"");
+    let desk = Desk::new(&(busy("4s", "6s") + &restarts));
+    // A second name of the program, on the file system where it is.
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = place.path().join("loadgen");
+    std::fs::hard_link(env!("CARGO_BIN_EXE_loadgen"), &program).unwrap();
+    let child = desk.started_from(&program, &["--scenario", "scenario.toml", "--seed", "7", "--out", "runs"]).spawn().unwrap();
+    let run = under_load(&desk);
+    // As cargo does it: the old file goes, another one comes in its place.
+    std::fs::remove_file(&program).unwrap();
+    std::fs::write(&program, "").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let began = |event: &Event| matches!(event, Event::Role(mark) if mark.role == "operations" && mark.state == RoleState::Started);
+    assert_eq!(events(&run).iter().filter(|event| began(event)).count(), 2);
 }
 
 #[test]
