@@ -105,6 +105,8 @@ impl Browser {
         ]);
         command.args(["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost", "--remote-debugging-port=0"]);
         command.arg(format!("--user-data-dir={}", folder.display())).arg("about:blank");
+        // What else it leaves lying about goes with the folder.
+        command.env("TMPDIR", &folder);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut keeper = command.spawn().map_err(system("start Chromium"))?;
         let said = keeper.stderr.take().expect("it is piped");
