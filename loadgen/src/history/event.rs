@@ -6,6 +6,8 @@
 //! on the harness's one monotonic clock. After the drain, [`Event::Final`] lines say what it *ended as*: the ledger, receipts,
 //! dead letters, mails and stock, read directly (never through a tap). Verification reads this stream and nothing else.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 pub use super::attempt::{Answer, Behaviour, Complete, Invoke, OpKind, Outcome};
@@ -335,6 +337,20 @@ pub struct Shortage {
     pub wanted: String,
     /// What the operating system said.
     pub error: String,
+}
+
+impl Shortage {
+    /// What went wrong, without the place.
+    #[must_use]
+    pub fn what(&self) -> String {
+        format!("could not {}: {}", self.wanted, self.error)
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.place, self.what())
+    }
 }
 
 /// The generator's own delay behind its schedule, µs, over about one second.

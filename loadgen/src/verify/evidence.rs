@@ -6,7 +6,7 @@ use super::judgement::Evidence;
 use super::model::{MessageRow, Model, flag};
 use super::state::Table;
 use super::steadiness;
-use crate::history::event::{Lateness, Micros, Shortage};
+use crate::history::event::{Lateness, Micros};
 
 /// Everything that is asked of a run before it may pass.
 pub(super) fn gather(model: &Model, expectations: &Expectations) -> Vec<Evidence> {
@@ -19,8 +19,7 @@ pub(super) fn gather(model: &Model, expectations: &Expectations) -> Vec<Evidence
     }
     evidence.push(generator(model, expectations));
     if let Some(seen) = &model.shortage {
-        let Shortage { place, wanted, error } = &seen.shortage;
-        let seen = format!("told {} times, first at {}: {place} could not {wanted}: {error}", seen.told, seconds(seen.first));
+        let seen = format!("told {} times, first at {}: {}", seen.told, seconds(seen.first), seen.shortage);
         evidence.push(piece(
             "file handles, ports and memory for the harness",
             "always enough (ulimit -n gives more file handles)",

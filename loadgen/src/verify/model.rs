@@ -299,10 +299,7 @@ impl Model {
 
     /// What the harness lacked, in words, when it lacked anything: what came too late, or not at all, may then be its own doing.
     pub(super) fn harness_fell_short(&self) -> Option<String> {
-        let of_harness = self.shortage.as_ref().map(|seen| {
-            let Shortage { place, wanted, error } = &seen.shortage;
-            format!("{place} could not {wanted} at {}: {error}", seconds(seen.first))
-        });
+        let of_harness = self.shortage.as_ref().map(|seen| format!("at {} {}", seconds(seen.first), seen.shortage));
         of_harness.or_else(|| {
             self.attempts.unsent_because.as_ref().map(|why| format!("{} attempts were never sent: {why}", self.attempts.unsent))
         })

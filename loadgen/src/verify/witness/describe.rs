@@ -36,7 +36,7 @@ pub(super) fn step(line: &Line) -> Step {
         }
         Event::Fault(mark) => (format!("fault {}", mark.rule), fault(mark)),
         Event::Passed(exchange) => (format!("hop {}", exchange.hop), passed(exchange)),
-        Event::Shortage(short) => (short.place.clone(), format!("could not {}: {}", short.wanted, short.error)),
+        Event::Shortage(short) => (short.place.clone(), short.what()),
         Event::Lateness(late) => ("load generator".to_owned(), format!("{} attempts, at most {} µs late", late.sent, late.max)),
         Event::Final(row) => final_row(row),
         Event::Ended { interrupted } => {
