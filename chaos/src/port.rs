@@ -4,7 +4,7 @@
 //! come back while it is kept; a port that the system picks for somebody else it is not.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
@@ -41,6 +41,26 @@ impl KeptPort {
         }
     }
 
+    /// Keeps a port of 127.0.0.1 that the system picks: for an address at which nobody is, or for a program that must be told where to listen
+    /// (and allows others beside it, `SO_REUSEADDR`, as nearly every server does).
+    ///
+    /// # Errors
+    /// When there is none left.
+    pub fn any() -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        Ok(Self(socket))
+    }
+
+    /// Where it is.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
     /// Listens on it.
     ///
     /// # Errors
@@ -56,9 +76,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_kept_port_refuses_connections_and_lets_its_listener_come_back() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        // Nobody else takes it between two owners.
+        let meanwhile = KeptPort::any().unwrap();
+        let address = meanwhile.address().unwrap();
+        drop(TcpListener::bind(address).await.unwrap());
         let kept = KeptPort::keep(address).await.unwrap();
         let refused = tokio::net::TcpStream::connect(address).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
@@ -68,5 +89,16 @@ mod tests {
         drop(back);
         let listener = KeptPort::keep(address).await.unwrap().listen().unwrap();
         assert_eq!(listener.local_addr().unwrap(), address);
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_kept_is_given_to_nobody_who_asks_for_any() {
+        let kept = KeptPort::any().unwrap();
+        let address = kept.address().unwrap();
+        // About twice as many as there are ports to pick from.
+        for _ in 0..60_000 {
+            assert_ne!(KeptPort::any().unwrap().address().unwrap(), address);
+        }
+        assert_eq!(tokio::net::TcpStream::connect(address).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     }
 }

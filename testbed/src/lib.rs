@@ -4,7 +4,8 @@
 //! that started it, however that ends. There is one per test binary ([`MariaDb::shared`]) and one database in it per test.
 //!
 //! [`messages`] shows every error message of a crate in one snapshot; [`dashboard`] compares the shipped dashboard with what is told to Prometheus;
-//! [`stalls`] is a server whose answers can be computed.
+//! [`stalls`] is a server whose answers can be computed. [`KeptPort`] is an address at which nobody is, and nobody comes to be: a port that a test
+//! gave up is soon the shop of another one.
 
 pub mod attacker;
 mod browser;
@@ -14,4 +15,5 @@ pub mod messages;
 pub mod stalls;
 
 pub use browser::{Browser, BrowserError};
+pub use chaos::port::KeptPort;
 pub use mariadb::{Keeping, MariaDb, MariaDbError};

@@ -1,12 +1,12 @@
 //! A MariaDB server of one's own.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chaos::port::KeptPort;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
@@ -17,8 +17,6 @@ use uuid::Uuid;
 /// How long a server may take until it answers, on a machine that is busy with other tests.
 const START: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
-/// Somebody else may take the free port before the server does.
-const ATTEMPTS: u32 = 3;
 const USER: &str = "shop";
 
 /// Room that a server's folder needs in memory; where there is less, it is put on the disk.
@@ -73,6 +71,8 @@ pub enum MariaDbError {
 pub struct MariaDb {
     keeper: Child,
     port: u16,
+    /// Nobody else gets it while the server starts.
+    _kept: KeptPort,
     password: String,
     databases: AtomicU64,
 }
@@ -114,28 +114,19 @@ impl MariaDb {
     /// # Errors
     /// [`MariaDbError`].
     pub async fn start(keeping: Keeping) -> Result<Self, MariaDbError> {
-        let mut attempt = 1;
-        loop {
-            match Self::try_start(keeping).await {
-                Err(MariaDbError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn try_start(keeping: Keeping) -> Result<Self, MariaDbError> {
         let (server, installer) = (program("mariadbd")?, program("mariadb-install-db")?);
         let folder = folder(keeping)?;
         install(&installer, folder.path(), keeping)?;
         let password = Uuid::new_v4().simple().to_string();
         let accounts = format!("CREATE USER '{USER}'@'%' IDENTIFIED BY '{password}';\nGRANT ALL ON *.* TO '{USER}'@'%';\n");
         std::fs::write(folder.path().join("accounts.sql"), accounts).map_err(system("write a file of the server's"))?;
-        let port = free_port()?;
+        let kept = KeptPort::any().map_err(system("find a free port"))?;
+        let port = kept.address().map_err(system("find a free port"))?.port();
         let log = folder.path().join("server.log");
         // From here on the keeper removes the folder.
         let folder = folder.keep();
         let keeper = keep(&server, &folder, port, keeping)?;
-        let mut started = Self { keeper, port, password, databases: AtomicU64::new(0) };
+        let mut started = Self { keeper, port, _kept: kept, password, databases: AtomicU64::new(0) };
         started.answers(&log).await?;
         Ok(started)
     }
@@ -264,11 +255,6 @@ fn keep(server: &Path, folder: &Path, port: u16, keeping: Keeping) -> Result<Chi
 fn as_root() -> Option<&'static str> {
     let owner = std::fs::metadata("/proc/self").map(|own| std::os::unix::fs::MetadataExt::uid(&own));
     matches!(owner, Ok(0)).then_some("--user=root")
-}
-
-fn free_port() -> Result<u16, MariaDbError> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(system("find a free port"))?;
-    Ok(listener.local_addr().map_err(system("find a free port"))?.port())
 }
 
 fn system(what: &'static str) -> impl Fn(std::io::Error) -> MariaDbError {

@@ -17,6 +17,7 @@ use reference::messaging::config::AwsConfig;
 use reference::messaging::provision::ProvisionOptions;
 use reference::messaging::{Aws, provision::Provisioned};
 use serde_json::json;
+use testbed::KeptPort;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
@@ -37,6 +38,7 @@ pub(crate) struct Cloud {
     pub(crate) database_url: String,
     stop: CancellationToken,
     _runtime: Runtime,
+    _port: KeptPort,
     _data: tempfile::TempDir,
 }
 
@@ -62,7 +64,9 @@ impl Cloud {
         };
         let factory = factory(data.path(), return_path, &stop).await;
 
-        let port = free_port().await;
+        // The runtime must be told a port, and cannot tell which it took.
+        let kept = KeptPort::any().unwrap();
+        let port = kept.address().unwrap().port();
         let lambda = format!("http://127.0.0.1:{port}");
         let database_url = database.unwrap_or_else(|| format!("sqlite://{}", data.path().join("shop.db").display()));
         let variables = [
@@ -98,7 +102,7 @@ impl Cloud {
         for (role, queue) in consumers {
             feed(&functions, &aws, &there, queue, role, &stop);
         }
-        Self { broker, factory, addresses: format!("{lambda}/lambda-url"), database_url, stop, _runtime: runtime, _data: data }
+        Self { broker, factory, addresses: format!("{lambda}/lambda-url"), database_url, stop, _runtime: runtime, _port: kept, _data: data }
     }
 }
 
@@ -128,11 +132,6 @@ async fn factory(data: &Path, return_path: ReturnPath, stop: &CancellationToken)
 fn feed(functions: &Functions, aws: &Aws, there: &Provisioned, queue: &str, role: &'static str, stop: &CancellationToken) {
     let (functions, queue, stop) = (functions.clone(), there.queue(aws, queue).unwrap(), stop.clone());
     tokio::spawn(async move { functions.feed(queue, VISIBILITY, role, stop).await });
-}
-
-/// A port that was free a moment ago: the runtime must be told one, and cannot tell which it took.
-async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
 /// `cargo lambda`, from the path or where the test command puts it.

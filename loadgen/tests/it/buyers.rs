@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chaos::faults::Faults;
+use chaos::port::KeptPort;
 use loadgen::history::event::{Answer, Behaviour, Complete, Event, Invoke, OpKind, Outcome};
 use loadgen::history::{HistoryReader, HistoryWriter, RunClock};
 use loadgen::load::{self, LoadInput, LoadReport, Target};
@@ -138,9 +139,9 @@ async fn hostile_buyers_change_nothing() {
 
 #[tokio::test]
 async fn a_shop_that_is_not_there_fails_everybody_and_nothing_is_unknown() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Kept, or the shop of another test might come to stand there.
+    let nobody = KeptPort::any().unwrap();
+    let address = format!("http://{}", nobody.address().unwrap());
     let run = run(&scenario(TWO_SECONDS, "[buyers]\nretries = 1\nretry_after = \"10ms\""), &address, CancellationToken::new()).await;
     assert!(!run.attempts.is_empty());
     for (_, complete) in &run.attempts {

@@ -113,6 +113,8 @@ fn message_id(status: u16, body: &[u8]) -> Result<String, (FailureKind, String)>
 
 #[cfg(test)]
 mod tests {
+    use testbed::KeptPort;
+
     use super::*;
     use crate::messaging::AwsConfig;
 
@@ -145,9 +147,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_that_is_away_is_told_in_one_line() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
+        let nobody = KeptPort::any().unwrap();
+        let address = format!("http://{}", nobody.address().unwrap());
         let error = Aws::new(&AwsConfig::local(address)).unwrap().send_mail(&mail()).await.unwrap_err();
         assert_eq!(error.kind, FailureKind::NoAnswer);
         let text = error.to_string();

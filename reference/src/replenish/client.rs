@@ -118,6 +118,8 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use testbed::KeptPort;
+
     use super::*;
 
     #[test]
@@ -135,9 +137,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_factory_that_is_not_there_is_unwell() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
+        let nobody = KeptPort::any().unwrap();
+        let address = format!("http://{}", nobody.address().unwrap());
         let client = FactoryClient::new(&address, "/log", Duration::from_secs(5)).unwrap();
         let verdict = client.post(serde_json::json!({})).await;
         assert!(matches!(&verdict, Verdict::Unwell(reason) if reason.contains("refused")), "{verdict:?}");

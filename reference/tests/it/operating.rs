@@ -8,6 +8,7 @@ use reference::domain::Outcome;
 use reference::edition::EditionName;
 use reference::messaging::{Aws, AwsConfig};
 use serde_json::Value;
+use testbed::KeptPort;
 use tokio::net::TcpListener;
 
 use crate::books::Books;
@@ -53,7 +54,8 @@ async fn a_role_whose_queues_do_not_exist_says_how_to_make_them() {
 
 #[tokio::test]
 async fn a_role_that_is_started_before_its_broker_waits_for_it() {
-    let place = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let kept = KeptPort::any().unwrap();
+    let place = kept.address().unwrap().to_string();
     let mut early = Fleet::new(EditionName::Donut, &[]);
     early.knows_broker(&format!("http://{place}"));
     let mut late = Fleet::new(EditionName::Donut, &["--listen-broker", &place]);

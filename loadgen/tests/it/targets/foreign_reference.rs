@@ -1,9 +1,10 @@
 //! The reference as a stranger: started by somebody else, known by the contract alone. What it shows must hold.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
+use chaos::port::KeptPort;
 use loadgen::verify::judgement::{Judgement, Verdict};
 use loadgen::verify::property::Property;
 use serde_json::Value;
@@ -16,16 +17,19 @@ use crate::whole_command::{Desk, text, under_load, until};
 pub(crate) struct Foreign {
     process: Child,
     addresses: Value,
+    /// Where the harness is to play the factory.
+    factory: KeptPort,
 }
 
 impl Foreign {
-    fn start(desk: &Desk, edition: &str, factory: u16, variables: &[(&str, &str)]) -> Self {
+    fn start(desk: &Desk, edition: &str, variables: &[(&str, &str)]) -> Self {
+        let factory = KeptPort::any().unwrap();
         let roles = ["broker", "sales", "relay", "replenish", "receiving", "advertising", "operations"];
         let mut process = Command::new(env!("CARGO_BIN_EXE_loadgen"))
             .args(["reference", "serve"])
             .args(roles)
             .args(["--ready", "json", "--exit-with-parent", "--log-level", "warn", "--edition", edition, "--stock", "90"])
-            .args(["--factory-url", &format!("http://127.0.0.1:{factory}"), "--broker-storage", "memory", "--data"])
+            .args(["--factory-url", &format!("http://{}", factory.address().unwrap()), "--broker-storage", "memory", "--data"])
             .arg(desk.path("shop"))
             .env_remove("RUST_LOG")
             .envs(variables.iter().copied())
@@ -36,7 +40,7 @@ impl Foreign {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-        Self { process, addresses: ready["addresses"].clone() }
+        Self { process, addresses: ready["addresses"].clone(), factory }
     }
 
     /// Lets it end by itself, as it does when nobody holds its input any more.
@@ -59,13 +63,11 @@ impl Drop for Foreign {
 
 /// A foreign reference with these variables in its environment, and the ready file of its edition with its addresses.
 pub(crate) fn foreign(desk: &Desk, edition: &str, variables: &[(&str, &str)]) -> (Foreign, String) {
-    // Held until the harness takes it: nobody calls the factory before the run begins.
-    let factory = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let foreign = Foreign::start(desk, edition, factory, variables);
+    let foreign = Foreign::start(desk, edition, variables);
     let file = std::fs::read_to_string(target(&format!("{edition}.toml"))).unwrap();
     let file = file
         .replace("http://127.0.0.1:8080", foreign.address("sales"))
-        .replace("127.0.0.1:8081", &format!("127.0.0.1:{factory}"))
+        .replace("127.0.0.1:8081", &foreign.factory.address().unwrap().to_string())
         .replace("http://127.0.0.1:4566", foreign.address("broker"));
     (foreign, file)
 }
