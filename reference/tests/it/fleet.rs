@@ -8,6 +8,7 @@ use std::time::Duration;
 use reference::edition::EditionName;
 use reference::serve::ready::Ready;
 use tempfile::TempDir;
+use testbed::KeptPort;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
@@ -28,6 +29,8 @@ pub(crate) struct Node {
     /// Held open: the child ends when it closes.
     stdin: Option<ChildStdin>,
     pub(crate) ready: Ready,
+    /// Where it listened, once it has ended: others still call there, and shall find nobody until it is back.
+    kept: Vec<KeptPort>,
 }
 
 impl Node {
@@ -39,7 +42,12 @@ impl Node {
     /// Waits for the process to end by itself.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(END, self.child.wait()).await;
-        ended.unwrap_or_else(|_| panic!("{:?} has not ended within {END:?}", self.ready.roles)).unwrap()
+        let status = ended.unwrap_or_else(|_| panic!("{:?} has not ended within {END:?}", self.ready.roles)).unwrap();
+        for url in self.ready.addresses.values() {
+            let address = url.trim_start_matches("http://").parse().unwrap();
+            self.kept.push(KeptPort::keep(address).await.unwrap());
+        }
+        status
     }
 
     /// Asks it to end, by closing its standard input.
@@ -164,6 +172,6 @@ impl Fleet {
                 *place = Some(address.clone());
             }
         }
-        Node { child, stdin, ready }
+        Node { child, stdin, ready, kept: Vec::new() }
     }
 }
