@@ -102,6 +102,7 @@ pub async fn run(settings: ServeSettings, program: &str) -> anyhow::Result<()> {
     #[cfg(feature = "otel")]
     trace::export::start(&service(&settings.roles), |name| std::env::var(name).ok())?;
     let format = settings.ready;
+    let _unasked = UnaskedFolder::of(&settings);
     // Whoever waits for an endpoint that does not come can be ended all the same.
     let running = tokio::select! {
         running = start(settings) => running?,
@@ -207,6 +208,25 @@ impl Running {
             None => Ok(()),
             Some((role, Ended::Returned)) => Err(ServeError::RoleEnded { role, how: "it returned".to_owned() }),
             Some((role, Ended::Failed(how) | Ended::Panicked(how))) => Err(ServeError::RoleEnded { role, how }),
+        }
+    }
+}
+
+/// A folder for data that nobody asked for: where nothing came into it, it goes again. What holds a shop stays.
+struct UnaskedFolder(Option<PathBuf>);
+
+impl UnaskedFolder {
+    fn of(settings: &ServeSettings) -> Self {
+        let data = &settings.pipeline.data;
+        Self((!data.named).then(|| data.path.clone()))
+    }
+}
+
+impl Drop for UnaskedFolder {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Removes what is empty and nothing else; it may never have been made.
+            let _ = std::fs::remove_dir(path);
         }
     }
 }

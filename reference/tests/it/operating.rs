@@ -53,6 +53,22 @@ async fn a_role_whose_queues_do_not_exist_says_how_to_make_them() {
 }
 
 #[tokio::test]
+async fn a_folder_that_nobody_asked_for_goes_again_when_nothing_came_into_it() {
+    let mut fleet = Fleet::new(EditionName::Donut, &[]);
+    let broker = fleet.start(&["broker"], None).await;
+    let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_reference"));
+    // The queues of the other edition are not there.
+    command.args(["serve", "operations", "--edition", "shop"]).env_clear().env("TMPDIR", place.path());
+    command.env("DATABASE_URL", format!("sqlite://{}", elsewhere.path().join("shop.db").display()));
+    command.envs([("AWS_ENDPOINT_URL", broker.address("broker")), ("AWS_REGION", "us-east-1")]);
+    command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
+    let output = tokio::time::timeout(SOON, command.kill_on_drop(true).output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn a_role_that_is_started_before_its_broker_waits_for_it() {
     let kept = KeptPort::any().unwrap();
     let place = kept.address().unwrap().to_string();
