@@ -13,6 +13,16 @@ install=yes
 
 say() { printf '\n== %s\n' "$*"; }
 
+# What cargo keeps to rebuild a changed file faster is more than a third of a target directory, and nothing is changed here; nor is anything debugged.
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}" CARGO_PROFILE_DEV_DEBUG="${CARGO_PROFILE_DEV_DEBUG:-none}"
+# From an empty target directory, with what is downloaded and what the tests write; a disk that becomes full ends a build in its own words.
+wanted=6
+mkdir -p target
+free=$(df --output=avail -k target | tail -1)
+if [ ! -d target/debug ] && [ "$free" -lt $((wanted << 20)) ]; then
+  echo "warning: $((free >> 10)) MiB are free for $PWD/target; building and testing everything takes up to $wanted GiB" >&2
+fi
+
 # need TEST PACKAGE...: installs the Debian packages when the test (a command line) fails.
 need() {
   local command=$1

@@ -9,18 +9,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use minijinja::value::Serde;
-use minijinja::{Value, context};
 use serde::Serialize;
 use thiserror::Error;
 
 use self::row::Row;
-use crate::report::html::{self, HtmlError};
+use crate::page::{Page, RenderError};
 use crate::result::FILE_NAME;
 
-const TEMPLATE: &str = include_str!("../assets/index.html");
-const STYLE: &str = include_str!("../assets/report.css");
-const SCRIPT: &str = include_str!("../assets/index.js");
+const PAGE: Page = Page { template: include_str!("../assets/index.html"), script: include_str!("../assets/index.js") };
 
 /// Name of the page in the folder.
 pub const INDEX_FILE: &str = "index.html";
@@ -41,7 +37,7 @@ pub enum IndexError {
     #[error("cannot write {path} (is there space, and may you write there?)")]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot render the list of runs; the runs are kept, and a mended version lists them")]
-    Html(#[from] HtmlError),
+    Html(#[from] RenderError),
 }
 
 /// The runs of a folder.
@@ -96,15 +92,8 @@ impl Index {
     ///
     /// # Errors
     /// When the template and its data do not fit.
-    pub fn render(&self) -> Result<String, HtmlError> {
-        html::page(TEMPLATE, STYLE, &[SCRIPT], |policy| {
-            context! {
-                index => Value::from(Serde(self)),
-                policy => policy,
-                style => Value::from_safe_string(STYLE.to_owned()),
-                script => Value::from_safe_string(SCRIPT.to_owned()),
-            }
-        })
+    pub fn render(&self) -> Result<String, RenderError> {
+        PAGE.render(self)
     }
 
     /// Writes the page into a folder and answers where it is.

@@ -41,6 +41,7 @@ pub mod live;
 pub mod load;
 pub mod matrix;
 pub mod observe;
+pub mod page;
 pub mod plan;
 mod program;
 pub mod progress;

@@ -20,6 +20,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::page::RenderError;
 use crate::result::latency::Histograms;
 use crate::result::{ResultError, RunResult};
 
@@ -64,11 +65,11 @@ pub enum ReportError {
     StepSummary { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Result(#[from] ResultError),
-    #[error("cannot render the HTML report; the run is kept, and `loadgen check` of a mended version renders it")]
-    Html(#[from] html::HtmlError),
-    #[error("cannot render the JUnit report; the run is kept, and `loadgen check` of a mended version renders it")]
+    #[error("cannot render the HTML report; the run is kept, and `loadgen check --write` of a mended version renders it")]
+    Html(#[from] RenderError),
+    #[error("cannot render the JUnit report; the run is kept, and `loadgen check --write` of a mended version renders it")]
     Junit(#[from] junit::JunitError),
-    #[error("cannot render the result as JSON; the run is kept, and `loadgen check` of a mended version renders it")]
+    #[error("cannot render the result as JSON; the run is kept, and `loadgen check --write` of a mended version renders it")]
     Json(#[from] serde_json::Error),
     #[error("`{0}` is no output format: use human, json, junit or markdown")]
     UnknownFormat(String),

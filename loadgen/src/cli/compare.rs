@@ -12,7 +12,7 @@ use crate::compare::side::Side;
 use crate::compare::{self, Comparison, Rules};
 use crate::exit::Exit;
 use crate::history::clock::micros;
-use crate::report::html::HtmlError;
+use crate::page::RenderError;
 
 /// Options of a comparison.
 #[derive(Debug, Clone, clap::Args)]
@@ -84,7 +84,7 @@ pub(super) fn compared(args: &CompareArgs) -> Exit {
 #[derive(Debug, Error)]
 enum PageError {
     #[error("cannot render the comparison; leave --html out to have it as text")]
-    Html(#[from] HtmlError),
+    Html(#[from] RenderError),
     #[error("cannot write {path}; choose another place with --html")]
     Write { path: PathBuf, source: io::Error },
 }

@@ -3,13 +3,11 @@
 //! A side of many runs is drawn by one of them: the one in the middle by its median, which the page names. What is said of speed is said of all
 //! pairs, as in the text.
 
-use minijinja::value::Serde;
-use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::Comparison;
 use super::side::{Run, Side};
-use crate::report::html::{self, HtmlError, UPLOT_LICENCE, UPLOT_SCRIPT, UPLOT_STYLE};
+use crate::page::{Page, RenderError};
 use crate::report::number::{micros, thousands, utc};
 use crate::report::words;
 use crate::result::RunResult;
@@ -18,10 +16,7 @@ use crate::result::series::Series;
 use crate::verify::judgement::Judgement;
 use crate::verify::property::Property;
 
-const TEMPLATE: &str = include_str!("../../assets/compare.html");
-const STYLE: &str = include_str!("../../assets/report.css");
-const CHARTS_SCRIPT: &str = include_str!("../../assets/charts.js");
-const SCRIPT: &str = include_str!("../../assets/compare.js");
+const PAGE: Page = Page { template: include_str!("../../assets/compare.html"), script: include_str!("../../assets/compare.js") };
 
 /// What the template shows, already in words.
 #[derive(Debug, Serialize)]
@@ -93,25 +88,11 @@ struct Drawn<'r> {
 ///
 /// # Errors
 /// When the template and its data do not fit.
-pub fn render(comparison: &Comparison, a: &Side, b: &Side) -> Result<String, HtmlError> {
+pub fn render(comparison: &Comparison, a: &Side, b: &Side) -> Result<String, RenderError> {
     let (left, right) = (middle(a), middle(b));
-    let style = format!("{UPLOT_STYLE}\n{STYLE}");
     let drawn = |run: &Run| Series { faults: Vec::new(), ..run.result.series.clone() };
     let data = [left, right].map(|run| Drawn { series: drawn(run), latency: &run.result.latency });
-    let data = html::embedded_json(&data)?;
-    let facts = Facts::of(comparison, (a, left), (b, right));
-    html::page(TEMPLATE, &style, &[UPLOT_SCRIPT, CHARTS_SCRIPT, SCRIPT], |policy| {
-        context! {
-            facts => Value::from(Serde(facts)),
-            policy => policy,
-            style => Value::from_safe_string(style.clone()),
-            uplot_script => Value::from_safe_string(UPLOT_SCRIPT.to_owned()),
-            charts_script => Value::from_safe_string(CHARTS_SCRIPT.to_owned()),
-            script => Value::from_safe_string(SCRIPT.to_owned()),
-            uplot_licence => UPLOT_LICENCE,
-            data => Value::from_safe_string(data),
-        }
-    })
+    PAGE.render_with_charts(Facts::of(comparison, (a, left), (b, right)), &data)
 }
 
 /// The run in the middle by its median latency: of an even number, the faster of the two.
@@ -221,14 +202,4 @@ fn numbers(a: &RunResult, b: &RunResult) -> Vec<NumberRow> {
         count("productions applied", |run| run.totals.restocks),
         count("most unanswered at once", |run| run.totals.max_unanswered),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pages_script_cannot_end_its_element() {
-        assert!(!SCRIPT.to_lowercase().contains("</script") && !SCRIPT.contains("<!--"));
-    }
 }

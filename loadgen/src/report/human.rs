@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::number::{micros, rate, thousands};
-use super::{recovery, words};
+use super::{HTML_FILE, recovery, words};
 use crate::result::RunResult;
 use crate::verify::judgement::{Judgement, PropertyResult, Verdict};
 
@@ -43,9 +43,18 @@ pub fn render(result: &RunResult, folder: &Path, colour: bool) -> String {
     lines.extend(numbers(result).into_iter().map(|(name, text)| format!("  {name:<10} {text}")));
     lines.extend(faults(result));
     lines.push(String::new());
-    lines.push(format!("  report     {}", folder.join("report.html").display()));
+    lines.push(format!("  report     {}", where_the_page_is(folder)));
     lines.push(format!("  again      {}", clean(&run.replay)));
     lines.join("\n") + "\n"
+}
+
+/// A run that was killed before its end, or came without its page, has none to open.
+fn where_the_page_is(folder: &Path) -> String {
+    let page = folder.join(HTML_FILE);
+    match page.is_file() {
+        true => page.display().to_string(),
+        false => format!("none yet: `loadgen check {} --write` makes it", folder.display()),
+    }
 }
 
 fn property_lines(property: &PropertyResult, paint: Paint) -> Vec<String> {

@@ -3,9 +3,9 @@
 use loadgen::faults::{FiredError, UnknownPoint};
 use loadgen::history::{HistoryReadError, HistoryWriteError};
 use loadgen::matrix::record::RecordError;
+use loadgen::page::RenderError;
 use loadgen::plan::PlanError;
 use loadgen::report::ReportError;
-use loadgen::report::html::HtmlError;
 use loadgen::report::junit::JunitError;
 use loadgen::result::ResultError;
 use loadgen::run::folder::FolderError;
@@ -85,12 +85,12 @@ fn results(messages: Messages) -> Messages {
         .with(FolderError::Plan { path: "reports/rush-1/plan.json".into(), source: no_json() })
         .with(ReportError::Write { path: "reports/rush-1/report.html".into(), source: refused() })
         .with(ReportError::StepSummary { path: "summary.md".into(), source: refused() })
-        .with(ReportError::Html(HtmlError::Template(template())))
+        .with(ReportError::Html(RenderError::Template(template())))
         .with(ReportError::Junit(junit()))
         .with(ReportError::Json(no_json()))
         .with(ReportError::UnknownFormat("pdf".to_owned()))
-        .with(HtmlError::Template(template()))
-        .with(HtmlError::Data(no_json()))
+        .with(RenderError::Template(template()))
+        .with(RenderError::Data(no_json()))
         .with(junit())
 }
 

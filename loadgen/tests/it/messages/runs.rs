@@ -9,9 +9,9 @@ use loadgen::init::InitError;
 use loadgen::live::LiveError;
 use loadgen::load::{EngineError, LoadError};
 use loadgen::matrix::MatrixError;
+use loadgen::page::RenderError;
 use loadgen::plan::PartError;
 use loadgen::report::ReportError;
-use loadgen::report::html::HtmlError;
 use loadgen::run::RunError;
 use loadgen::run::conduct::ConductError;
 use loadgen::run::judge::JudgeError;
@@ -65,7 +65,7 @@ fn handouts(messages: Messages) -> Messages {
         .with(IndexError::Folder { path: "reports".into(), source: refused() })
         .with(IndexError::Nothing { path: "reports".into() })
         .with(IndexError::Write { path: "reports/index.html".into(), source: refused() })
-        .with(IndexError::Html(HtmlError::Data(no_json())))
+        .with(IndexError::Html(RenderError::Data(no_json())))
         .with(InitError::Exists(vec!["target.toml".into(), "scenario.toml".into()]))
         .with(InitError::Folder { path: "mine".into(), source: refused() })
         .with(InitError::Write { path: "mine/target.toml".into(), source: refused() })

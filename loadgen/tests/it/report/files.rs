@@ -50,8 +50,13 @@ fn another_schema_is_refused_with_its_number() {
 #[test]
 fn the_summary_says_verdict_reasons_numbers_and_where_the_report_is() {
     let result = sample::result(Shape { oversell: true, ..Shape::default() }, proofs::fail());
-    let text = report::render(Format::Human, &result, std::path::Path::new("reports/x"), false).unwrap();
-    for said in ["✗ FAIL", "140 pieces more", "no lost order", "1 violation", "p50", "reports/x/report.html", "replay reports/rush"] {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("report.html");
+    let without = report::render(Format::Human, &result, folder.path(), false).unwrap();
+    assert!(without.contains(&format!("none yet: `loadgen check {} --write` makes it", folder.path().display())), "{without}");
+    fs::write(&page, "").unwrap();
+    let text = report::render(Format::Human, &result, folder.path(), false).unwrap();
+    for said in ["✗ FAIL", "140 pieces more", "no lost order", "1 violation", "p50", page.to_str().unwrap(), "replay reports/rush"] {
         assert!(text.contains(said), "{said:?} is missing in:\n{text}");
     }
     assert!(!text.contains('\x1b'), "no colour was asked for");

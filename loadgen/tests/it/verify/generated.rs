@@ -84,11 +84,7 @@ fn refusal_becomes_sale(story: &mut Story) -> Option<()> {
 }
 
 fn lose_a_piece(story: &mut Story) -> Option<()> {
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     Some(())
 }
 

@@ -4,7 +4,7 @@ use loadgen::history::event::{Answer, Behaviour, Complete, Event, Final, OpKind,
 use loadgen::verify::judgement::{Judgement, Verdict};
 use loadgen::verify::property::Property::{DlqCapture, NoLostOrder, NoPhantomSale, OneEffect, OperationsInformed};
 
-use super::story::{DONUT, Story, bare, counted, of};
+use super::story::{DONUT, Story, bare, counted, ledger_row, of};
 
 fn is_order(row: &Final, wanted: &str) -> bool {
     matches!(row, Final::Order { order, .. } if order == wanted)
@@ -52,11 +52,7 @@ fn an_answer_that_names_another_quantity_than_was_asked_for_is_a_lost_order() {
     let op = story.invoke(600, Some("f"), 2);
     story.answer_sold(610, op, "o-f", 1, 0);
     story.decided(610, "f", 2, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 2;
-        }
-    });
+    story.stock_ends_off_by(-2);
     story.violates(&[NoLostOrder]);
 }
 
@@ -66,11 +62,7 @@ fn a_lost_answer_whose_sale_is_in_the_ledger_is_recovered() {
     let op = story.invoke(600, Some("f"), 1);
     story.no_answer(900, op);
     story.decided(600, "f", 1, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     let proof = story.violates(&[]);
     assert_eq!(counted(&proof, NoPhantomSale, "orders without an answer, found sold"), 1);
 }
@@ -93,11 +85,7 @@ fn a_double_click_that_is_answered_twice_alike_is_one_order() {
     story.answer_sold(611, second, "o-f", 1, 1);
     story.answer_sold(612, first, "o-f", 1, 1);
     story.decided(611, "f", 1, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     assert_eq!(story.violates(&[]).verdict, Verdict::Pass);
 }
 
@@ -109,20 +97,9 @@ fn a_double_click_that_becomes_two_orders_is_a_phantom_sale() {
     story.answer_sold(611, second, "o-f2", 1, 0);
     story.answer_sold(612, first, "o-f", 1, 1);
     story.decided(611, "f", 1, true, None);
-    story.push(Final::Order {
-        order: "o-f2".into(),
-        key: Some("f".into()),
-        product: DONUT.into(),
-        quantity: 1,
-        sold: true,
-        production: None,
-    });
+    story.push(ledger_row("o-f2", "f", 1, true));
     story.push(Final::Operation { order: "o-f2".into(), sold: true });
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 2;
-        }
-    });
+    story.stock_ends_off_by(-2);
     let proof = story.violates(&[NoPhantomSale]);
     assert!(of(&proof, NoPhantomSale).violations[0].sentence.ends_with("is sold 2 times in the ledger, under one key."));
 }
@@ -135,11 +112,7 @@ fn a_shed_attempt_followed_by_a_sold_retry_is_one_sound_order() {
     let second = story.attempt(700, OpKind::Purchase, Behaviour::Retry, Some("f"), Some(1));
     story.answer_sold(710, second, "o-f", 1, 1);
     story.decided(710, "f", 1, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     story.violates(&[]);
 }
 
@@ -149,11 +122,7 @@ fn a_shed_order_that_is_sold_all_the_same_is_a_phantom() {
     let op = story.invoke(600, Some("f"), 1);
     story.answer_shed(602, op);
     story.decided(602, "f", 1, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     story.violates(&[NoPhantomSale]);
 }
 
@@ -167,11 +136,7 @@ fn an_order_that_was_only_ever_in_flight_is_open_to_both() {
     let second = story.attempt(700, OpKind::Purchase, Behaviour::Retry, Some("f"), Some(1));
     story.answer_shed(702, second);
     story.decided(640, "f", 1, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     story.violates(&[]);
 }
 
@@ -183,11 +148,7 @@ fn a_shed_attempt_and_a_lost_one_leave_the_order_open_to_both() {
     let second = story.attempt(700, OpKind::Purchase, Behaviour::Retry, Some("f"), Some(1));
     story.answer_shed(702, second);
     story.decided(640, "f", 1, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     story.violates(&[]);
 }
 
@@ -199,11 +160,7 @@ fn sold_on_one_attempt_and_sold_out_on_another_contradict_each_other() {
     let second = story.attempt(620, OpKind::Purchase, Behaviour::Retry, Some("f"), Some(2));
     story.answer_sold_out(630, second, "o-f", (2, 0), Some("p1"));
     story.decided(610, "f", 2, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 2;
-        }
-    });
+    story.stock_ends_off_by(-2);
     let proof = story.violates(&[NoPhantomSale]);
     assert!(of(&proof, NoPhantomSale).violations[0].sentence.contains("contradicts itself"));
 }
@@ -212,11 +169,7 @@ fn sold_on_one_attempt_and_sold_out_on_another_contradict_each_other() {
 fn a_sale_that_nobody_attempted_is_a_phantom() {
     let mut story = Story::sound();
     story.decided(700, "ghost", 1, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     let proof = story.violates(&[NoPhantomSale]);
     assert!(of(&proof, NoPhantomSale).violations[0].sentence.contains("nobody ever attempted it"));
 }
@@ -245,20 +198,9 @@ fn another_body_that_is_sold_under_a_used_key_is_a_second_order_and_not_a_change
     let mut story = Story::sound();
     let op = story.attempt(600, OpKind::Hostile, Behaviour::First, Some("a"), Some(1));
     story.answer_sold(610, op, "o-other", 1, 1);
-    story.push(Final::Order {
-        order: "o-other".into(),
-        key: Some("a".into()),
-        product: DONUT.into(),
-        quantity: 1,
-        sold: true,
-        production: None,
-    });
+    story.push(ledger_row("o-other", "a", 1, true));
     story.push(Final::Operation { order: "o-other".into(), sold: true });
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     let proof = story.violates(&[NoPhantomSale]);
     let violation = &of(&proof, NoPhantomSale).violations[0];
     assert!(violation.sentence.contains("under a key that already stood for another order"), "{}", violation.sentence);
@@ -330,11 +272,7 @@ fn a_message_that_is_neither_done_nor_captured_is_lost() {
 fn goods_that_took_effect_twice_are_two_effects() {
     let mut story = Story::sound();
     story.push(Final::Restock { production: "p1".into(), product: DONUT.into(), quantity: 3 });
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock += 3;
-        }
-    });
+    story.stock_ends_off_by(3);
     let proof = story.judged();
     assert_eq!(of(&proof, OneEffect).judgement, Judgement::Violated);
     assert_eq!(of(&proof, OneEffect).violations[0].subject, "production p1");

@@ -1,14 +1,10 @@
 //! What the ledger may not say of an order, whatever its buyer was told.
 
-use loadgen::history::event::{Answer, Behaviour, Complete, Event, Final, OpKind, Outcome};
+use loadgen::history::event::{Answer, Behaviour, Complete, Event, OpKind, Outcome};
 use loadgen::verify::judgement::Proof;
 use loadgen::verify::property::Property::{NoLostOrder, NoPhantomSale};
 
-use super::story::{DONUT, Story, bare, of};
-
-fn row(order: &str, key: &str, quantity: u64, sold: bool) -> Final {
-    Final::Order { order: order.into(), key: Some(key.into()), product: DONUT.into(), quantity, sold, production: None }
-}
+use super::story::{Story, bare, ledger_row, of};
 
 #[track_caller]
 fn phantom(proof: &Proof, says: &str) {
@@ -26,7 +22,7 @@ fn another_body(answered: bool, in_ledger: bool) -> Proof {
         story.no_answer(610, op);
     }
     if in_ledger {
-        story.push(row("o-other", "a", 1, true));
+        story.push(ledger_row("o-other", "a", 1, true));
     }
     story.judged()
 }
@@ -46,7 +42,7 @@ fn another_body_under_a_used_key_is_a_phantom_if_answer_or_ledger_say_sold_and_t
 #[test]
 fn an_order_that_the_ledger_has_as_sold_and_as_refused_is_a_phantom() {
     let mut story = Story::sound();
-    story.push(row("o-a", "a", 3, false));
+    story.push(ledger_row("o-a", "a", 3, false));
     phantom(&story.judged(), "is both sold and refused in the ledger");
 }
 
@@ -58,10 +54,6 @@ fn an_answer_that_decided_nothing_may_name_any_order() {
     let again = story.attempt(610, OpKind::Purchase, Behaviour::Retry, Some("f"), Some(1));
     story.answer_sold(620, again, "o-f", 1, 1);
     story.decided(620, "f", 1, true, None);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     story.violates(&[]);
 }

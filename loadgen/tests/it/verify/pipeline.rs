@@ -219,11 +219,7 @@ fn messages_without_any_business_id_leave_the_capture_undecided() {
 fn goods_that_nobody_ordered_are_an_effect_too_many() {
     let mut story = Story::sound();
     story.push(Final::Restock { production: "px".into(), product: DONUT.into(), quantity: 1 });
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock += 1;
-        }
-    });
+    story.stock_ends_off_by(1);
     story.violates(&[OneEffect]);
 }
 
@@ -253,11 +249,7 @@ fn a_callback_delivered_twice_that_took_effect_once_is_sound() {
 #[test]
 fn a_second_effect_without_a_row_breaks_conservation() {
     let mut story = Story::sound();
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock += 3;
-        }
-    });
+    story.stock_ends_off_by(3);
     story.violates(&[Conservation]);
 }
 
@@ -301,11 +293,7 @@ fn a_hundred_calls_that_all_took_effect_made_more_than_was_missing() {
         let production = format!("extra-{n}");
         story.restock(&production, 3, 3, 1_000 + n * 200);
     }
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock += 30;
-        }
-    });
+    story.stock_ends_off_by(30);
     let proof = story.violates(&[FactoryNotOverrun]);
     assert!(of(&proof, FactoryNotOverrun).violations[0].sentence.starts_with(&format!("33 pieces of {DONUT} were produced")));
 }

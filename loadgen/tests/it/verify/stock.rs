@@ -21,11 +21,7 @@ fn race(restock_asked_at: u64, second_sale_done_at: u64) -> Story {
 #[test]
 fn a_piece_that_vanished_breaks_conservation_and_says_how_many() {
     let mut story = Story::sound();
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 1;
-        }
-    });
+    story.stock_ends_off_by(-1);
     let proof = story.violates(&[Conservation]);
     assert_eq!(
         of(&proof, Conservation).violations[0].sentence,
@@ -38,11 +34,7 @@ fn an_adjustment_by_the_administration_is_part_of_the_sum() {
     let mut story = Story::sound();
     story.push(Final::Adjustment { product: DONUT.into(), delta: -2 });
     story.violates(&[Conservation]);
-    story.change(|row| {
-        if let Final::Stock { stock, .. } = row {
-            *stock -= 2;
-        }
-    });
+    story.stock_ends_off_by(-2);
     story.violates(&[]);
 }
 

@@ -81,6 +81,15 @@ impl Story {
         self
     }
 
+    /// The stock that is read in the end is another by so many pieces.
+    pub(crate) fn stock_ends_off_by(&mut self, pieces: i64) -> &mut Self {
+        self.change(|row| {
+            if let Final::Stock { stock, .. } = row {
+                *stock += pieces;
+            }
+        })
+    }
+
     pub(crate) fn invoke(&mut self, at_ms: u64, key: Option<&str>, quantity: u64) -> u64 {
         self.attempt(at_ms, OpKind::Purchase, Behaviour::First, key, Some(quantity))
     }
@@ -308,6 +317,11 @@ pub(crate) fn counted(proof: &Proof, property: Property, what: &str) -> i64 {
 
 pub(crate) fn bare(op: u64, outcome: Outcome, answer: Answer) -> Complete {
     Complete { op, outcome, answer, status: None, sent: 0, order: None, production: None, quantity: None, stock: None, note: None }
+}
+
+/// What the ledger says of an order for which nothing is produced.
+pub(crate) fn ledger_row(order: &str, key: &str, quantity: u64, sold: bool) -> Final {
+    Final::Order { order: order.into(), key: Some(key.into()), product: DONUT.into(), quantity, sold, production: None }
 }
 
 pub(crate) fn mail(episode: Option<&str>, product: &str) -> Final {

@@ -71,19 +71,11 @@ fn the_sentence_for_each_thing_that_can_be_wrong_says_what_and_how_much() {
             });
         }),
         ("two pieces vanished", |story| {
-            story.change(|row| {
-                if let Final::Stock { stock, .. } = row {
-                    *stock -= 2
-                }
-            });
+            story.stock_ends_off_by(-2);
         }),
         ("a piece appeared", |story| {
             story.push(Final::Adjustment { product: DONUT.to_owned(), delta: -4 });
-            story.change(|row| {
-                if let Final::Stock { stock, .. } = row {
-                    *stock -= 3
-                }
-            });
+            story.stock_ends_off_by(-3);
         }),
         ("goods never came", |story| {
             story.without(|row| matches!(row, Final::Restock { production, .. } if production == "p1"));
