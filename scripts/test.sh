@@ -13,7 +13,7 @@ install=yes
 
 say() { printf '\n== %s\n' "$*"; }
 
-# What cargo keeps to rebuild a changed file faster is more than a third of a target directory, and nothing is changed here; nor is anything debugged.
+# What cargo keeps to rebuild a changed file faster would be a third of the target directory, and nothing is changed here; nor is anything debugged.
 export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}" CARGO_PROFILE_DEV_DEBUG="${CARGO_PROFILE_DEV_DEBUG:-none}"
 # From an empty target directory, with what is downloaded and what the tests write; a disk that becomes full ends a build in its own words.
 wanted=6

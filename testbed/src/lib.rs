@@ -5,11 +5,12 @@
 //!
 //! [`messages`] shows every error message of a crate in one snapshot; [`dashboard`] compares the shipped dashboard with what is told to Prometheus;
 //! [`stalls`] is a server whose answers can be computed. [`KeptPort`] is an address at which nobody is, and nobody comes to be: a port that a test
-//! gave up is soon the shop of another one.
+//! gave up is soon the shop of another one. [`folder`] keeps what a test's programs write away from a disk that others keep busy.
 
 pub mod attacker;
 mod browser;
 pub mod dashboard;
+pub mod folder;
 mod mariadb;
 pub mod messages;
 pub mod stalls;

@@ -14,6 +14,8 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::folder::in_memory;
+
 /// How long a server may take until it answers, on a machine that is busy with other tests.
 const START: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
@@ -21,7 +23,6 @@ const USER: &str = "shop";
 
 /// Room that a server's folder needs in memory; where there is less, it is put on the disk.
 const FOLDER_BYTES: u64 = 512 * 1024 * 1024;
-const IN_MEMORY: &str = "/dev/shm";
 
 /// Runs the server until standard input ends, which it does when the process that holds the other end does, however it does; then ends the
 /// server and removes its folder. `$1` is the folder, the rest the server's command line.
@@ -195,19 +196,12 @@ fn program(name: &'static str) -> Result<PathBuf, MariaDbError> {
 }
 
 fn folder(keeping: Keeping) -> Result<TempDir, MariaDbError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("testbed-mariadb-");
+    const PREFIX: &str = "testbed-mariadb-";
     let made = match keeping {
-        Keeping::InMemory if memory_has_room() => builder.tempdir_in(IN_MEMORY),
-        Keeping::InMemory | Keeping::OnDisk => builder.tempdir(),
+        Keeping::InMemory => in_memory(PREFIX, FOLDER_BYTES),
+        Keeping::OnDisk => tempfile::Builder::new().prefix(PREFIX).tempdir(),
     };
     made.map_err(system("make a folder for MariaDB"))
-}
-
-fn memory_has_room() -> bool {
-    let listed = Command::new("df").args(["--output=avail", "--block-size=1", IN_MEMORY]).output();
-    let bytes = listed.ok().and_then(|listed| String::from_utf8(listed.stdout).ok()?.lines().nth(1)?.trim().parse::<u64>().ok());
-    bytes.is_some_and(|bytes| bytes >= FOLDER_BYTES)
 }
 
 /// What the server is told, whoever starts it.

@@ -51,7 +51,7 @@ impl Drop for Cloud {
 impl Cloud {
     /// The shop of an edition with such a stock ("CP-502101=12"), as functions; on a database of its own, or on one that is there.
     pub(crate) async fn start(name: EditionName, stock: &str, database: Option<String>) -> Self {
-        let (edition, data) = (name.edition(), tempfile::tempdir().unwrap());
+        let (edition, data) = (name.edition(), testbed::folder::in_memory("functions-", 1 << 30).unwrap());
         let stop = CancellationToken::new();
         let broker = broker(&stop).await;
         let aws = Aws::new(&AwsConfig::local(&broker)).unwrap();

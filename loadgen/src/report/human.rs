@@ -51,10 +51,7 @@ pub fn render(result: &RunResult, folder: &Path, colour: bool) -> String {
 /// A run that was killed before its end, or came without its page, has none to open.
 fn where_the_page_is(folder: &Path) -> String {
     let page = folder.join(HTML_FILE);
-    match page.is_file() {
-        true => page.display().to_string(),
-        false => format!("none yet: `loadgen check {} --write` makes it", folder.display()),
-    }
+    if page.is_file() { page.display().to_string() } else { format!("none yet: `loadgen check {} --write` makes it", folder.display()) }
 }
 
 fn property_lines(property: &PropertyResult, paint: Paint) -> Vec<String> {

@@ -215,7 +215,7 @@ struct Bench {
 
 impl Bench {
     fn new(rules: &str) -> Self {
-        let (folder, clock) = (tempfile::tempdir().unwrap(), RunClock::start());
+        let (folder, clock) = (testbed::folder::in_memory("faults-", 1 << 30).unwrap(), RunClock::start());
         let writer = HistoryWriter::create(&folder.path().join("history.jsonl.zst"), clock).unwrap();
         let plan = Plan::parse_within("plan.toml", rules, "fault").unwrap();
         let hops = Hops::new(&plan, 7, clock, &writer.recorder(), &[]);

@@ -63,6 +63,9 @@ recovery = "60s"
 /// How long any of these runs may take on a crowded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 
+/// Far more than any of these runs writes, beside all others that go on.
+const ROOM: u64 = 2 << 30;
+
 /// A folder with a scenario, a place for run folders, and a place for what must be gone afterwards.
 pub(crate) struct Desk {
     folder: TempDir,
@@ -80,7 +83,7 @@ impl Drop for Desk {
 
 impl Desk {
     pub(crate) fn new(scenario: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = testbed::folder::in_memory("desk-", ROOM).unwrap();
         fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
         fs::create_dir(folder.path().join("tmp")).unwrap();
         Self { folder }
